@@ -86,8 +86,8 @@ struct Subnet {
 };
 
 struct Interface {
-  std::string id;            ///< "eni-…"
-  std::uint64_t uid = 0;     ///< unique over the life of the control plane's database, never 0
+  std::string id;         ///< "eni-…"
+  std::uint64_t uid = 0;  ///< unique over the life of the control plane's database, never 0
   Ipv4Address address;
   MacAddress mac;
   bool operator==(const Interface&) const = default;
@@ -96,7 +96,8 @@ struct Interface {
 /// A network configuration as the data plane knows it.
 struct Mapping {
   MappingNumber number{};
-  std::uint64_t uid = 0;       ///< unique over the life of the control plane's database, never 0; a reused number has a new uid
+  std::uint64_t uid =
+      0;  ///< unique over the life of the control plane's database, never 0; a reused number has a new uid
   std::uint32_t tenant = 0;    ///< index into Table::tenants
   std::uint32_t subnet = 0;    ///< index into Table::subnets
   std::uint32_t rule_set = 0;  ///< index into Table::rule_sets

@@ -106,8 +106,12 @@ inline constexpr std::uint32_t kMaxNumber24 = 0xffffff;
 inline constexpr std::uint16_t kFirstInterfacePort = 1024;
 inline constexpr std::uint32_t kInterfacePorts = 65536 - kFirstInterfacePort;
 
-constexpr std::uint32_t to_number(MappingNumber number) { return static_cast<std::uint32_t>(number); }
-constexpr std::uint32_t to_number(SubnetNumber number) { return static_cast<std::uint32_t>(number); }
+constexpr std::uint32_t to_number(MappingNumber number) {
+  return static_cast<std::uint32_t>(number);
+}
+constexpr std::uint32_t to_number(SubnetNumber number) {
+  return static_cast<std::uint32_t>(number);
+}
 
 /// Each parses the whole text or nothing: no leading or trailing characters, no leading zeros that read as octal.
 std::optional<Ipv4Address> parse_ipv4_address(std::string_view text);
@@ -125,5 +129,7 @@ std::string to_string(Protocol protocol);
 
 template <>
 struct std::hash<hypernat::Ipv4Address> {
-  std::size_t operator()(hypernat::Ipv4Address address) const noexcept { return std::hash<std::uint32_t>{}(address.network()); }
+  std::size_t operator()(hypernat::Ipv4Address address) const noexcept {
+    return std::hash<std::uint32_t>{}(address.network());
+  }
 };

@@ -1,0 +1,59 @@
+// control.yaml: where the control plane listens, keeps its database and publishes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/common_config.h"
+#include "config/config_error.h"
+#include "config/types.h"
+
+namespace hypernat::config {
+
+struct TcpEndpoint {
+  Ipv4Address address;
+  std::uint16_t port = 0;
+  bool operator==(const TcpEndpoint&) const = default;
+};
+
+struct ListenConfig {
+  std::optional<TcpEndpoint> tcp;  ///< loopback only: requests are not authenticated
+  std::filesystem::path socket = "/run/hypernat/control.sock";
+  bool operator==(const ListenConfig&) const = default;
+};
+
+struct LambdaVpcBlocks {
+  Ipv4Prefix prefix = kDefaultLambdaVpc;
+  std::uint8_t worker_host_block = 20;  ///< prefix length of the block that each worker host gets
+  bool operator==(const LambdaVpcBlocks&) const = default;
+};
+
+/// The account of a request, found by the key id in its SigV4 credential. Signatures are not verified.
+struct AccessKey {
+  std::string account;  ///< 12 decimal digits
+  std::string access_key_id;
+  bool operator==(const AccessKey&) const = default;
+};
+
+struct ControlConfig {
+  std::string region = "us-east-1";
+  ListenConfig listen;
+  std::filesystem::path database = "/var/lib/hypernat/control.db";
+  StoreConfig store;
+  LambdaVpcBlocks lambda_vpc;
+  std::chrono::milliseconds provisioning_time{90'000};     ///< how long making an interface takes, as in AWS
+  std::chrono::milliseconds mapping_reuse_after{600'000};  ///< longer than the data planes' longest timeout
+  std::vector<AccessKey> access_keys;
+  bool operator==(const ControlConfig&) const = default;
+};
+
+/// Both throw ConfigError with every mistake found.
+ControlConfig load_control_config(const std::filesystem::path& file);
+ControlConfig parse_control_config(std::string_view text, const std::string& file_name);
+
+}  // namespace hypernat::config

@@ -1,0 +1,124 @@
+// dataplane.yaml: one data plane's ports, attachments, workers and limits.
+//
+// A passive value: whoever gets one may rely on everything that the loader checks (dataplane_config.cc): names are
+// unique, attachments name ports that exist and do not collide, numbers are in range.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/common_config.h"
+#include "config/config_error.h"
+#include "config/types.h"
+
+namespace hypernat::config {
+
+enum class Side : std::uint8_t { kInside, kOutside };
+
+/// What a packet wears on an attachment. Inside, a VLAN id or VNI is the mapping's number; outside, the table's
+/// segments name it.
+enum class Encapsulation : std::uint8_t { kPlain, kVlan, kVxlan };
+
+std::string to_string(Side side);
+std::string to_string(Encapsulation encapsulation);
+
+struct LambdaVpcConfig {
+  Ipv4Prefix prefix = kDefaultLambdaVpc;
+  GatewayConfig gateway;
+  bool operator==(const LambdaVpcConfig&) const = default;
+};
+
+/// What a worker does when its ports and rings were empty.
+enum class IdleMode : std::uint8_t {
+  kSleep,  ///< pause, then sleep: for machines with other things to do
+  kSpin,   ///< ask again at once: for benches
+};
+
+struct WorkersConfig {
+  std::vector<unsigned> lcores;  ///< one worker each; empty: every EAL lcore but the main one
+  IdleMode idle = IdleMode::kSleep;
+  std::chrono::microseconds idle_sleep{50};
+  std::uint16_t burst = 64;          ///< packets received at a time
+  std::uint16_t home_buckets = 128;  ///< size of the redirection table that gives every flow its home; a power of two
+  bool operator==(const WorkersConfig&) const = default;
+};
+
+struct PortConfig {
+  std::string name;
+  std::string device;  ///< as EAL names it: "net_tap0", "0000:01:00.0"
+  std::uint16_t mtu = 1500;
+  std::uint16_t rx_descriptors = 1024;
+  std::uint16_t tx_descriptors = 1024;
+  std::optional<MacAddress> mac;  ///< absent: the device's own
+  bool operator==(const PortConfig&) const = default;
+};
+
+struct AttachmentConfig {
+  std::string name;
+  Side side = Side::kInside;
+  std::string port;  ///< a PortConfig's name
+  Encapsulation encapsulation = Encapsulation::kPlain;
+  std::optional<MappingNumber> mapping;  ///< set exactly on a plain inside attachment
+  /// Largest inner IPv4 packet in bytes. The loader fills it: the port's MTU less what the tunnel adds.
+  std::uint16_t mtu = 1500;
+
+  // Tunnels (vxlan) only; `address` is always set there.
+  std::optional<DeviceAddress> address;  ///< the tunnel's own end in the underlay
+  std::optional<Ipv4Address> router;     ///< of the underlay; absent: every peer is a neighbour
+  std::uint16_t udp_port = 4789;
+  std::uint8_t ttl = 64;          ///< of the outer header
+  bool df = true;                 ///< DF of the outer header
+  std::vector<Ipv4Prefix> peers;  ///< prefixes that tunnel peers may have, beside those the table names
+
+  bool operator==(const AttachmentConfig&) const = default;
+};
+
+/// The size of everything that is allocated at start.
+struct LimitsConfig {
+  std::uint32_t flows = 65536;  ///< of each worker
+  std::uint32_t mappings = 4096;
+  std::uint32_t interfaces = 4096;
+  std::uint32_t subnets = 1024;
+  std::uint32_t next_hops = 4096;    ///< of each worker
+  std::uint32_t held_packets = 256;  ///< of each worker, while next hops are unresolved
+  std::uint32_t held_per_next_hop = 8;
+  std::uint32_t port_bitmaps = 256;    ///< of each worker
+  std::uint32_t trace_records = 1024;  ///< of each worker
+  bool operator==(const LimitsConfig&) const = default;
+};
+
+/// After how long without a packet a flow goes.
+struct TimeoutsConfig {
+  std::chrono::milliseconds tcp_opening{240'000};
+  std::chrono::milliseconds tcp_established{350'000};
+  std::chrono::milliseconds tcp_closing{60'000};  ///< also the port's quarantine towards that remote endpoint
+  std::chrono::milliseconds udp{120'000};
+  std::chrono::milliseconds icmp{60'000};
+  std::chrono::milliseconds neighbour{60'000};  ///< after which a resolved MAC is asked for again
+  bool operator==(const TimeoutsConfig&) const = default;
+};
+
+struct DataplaneConfig {
+  std::string node;
+  std::vector<std::string> eal;          ///< EAL arguments, passed through after the program's name
+  std::string file_prefix = "hypernat";  ///< EAL --file-prefix, always given
+  StoreConfig store;
+  LambdaVpcConfig lambda_vpc;
+  WorkersConfig workers;
+  std::vector<PortConfig> ports;
+  std::vector<AttachmentConfig> attachments;
+  LimitsConfig limits;
+  TimeoutsConfig timeouts;
+  bool operator==(const DataplaneConfig&) const = default;
+};
+
+/// Both throw ConfigError with every mistake found.
+DataplaneConfig load_dataplane_config(const std::filesystem::path& file);
+DataplaneConfig parse_dataplane_config(std::string_view text, const std::string& file_name);
+
+}  // namespace hypernat::config
