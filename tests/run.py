@@ -1,0 +1,259 @@
+"""Builds, runs every kind of test, and counts the cases of all of them.
+
+A case is a GoogleTest case, a Python test case, or one checked file. What cannot be counted because it crashed,
+timed out or did not build is one failure each, never nothing.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"
+
+# Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
+TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "ip", "meson",
+         "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
+
+SANITIZERS = {
+    "address": {
+        "folder": "build-asan",
+        "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+        "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+                        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
+        "wrapper": [],
+    },
+    # The address space must not be laid out at random: gcc 12's runtime knows fewer layouts than the kernel.
+    "thread": {
+        "folder": "build-tsan",
+        "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
+        "environment": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
+        "wrapper": ["setarch", "-R"],
+    },
+}
+
+
+class Tally:
+    """Cases so far, and the names of those that failed."""
+
+    def __init__(self):
+        self.passed = 0
+        self.skipped = 0
+        self.failures = []
+
+    def add(self, passed=0, skipped=0, failures=()):
+        self.passed += passed
+        self.skipped += skipped
+        self.failures += failures
+
+    def line(self):
+        return f"{self.passed} passed, {len(self.failures)} failed, {self.skipped} skipped"
+
+
+def announce(text, started):
+    print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
+
+
+def read_cases(path):
+    """The cases of one JUnit or GoogleTest file: passed, skipped, names of the failed."""
+    passed, skipped, failures = 0, 0, []
+    for case in xml.parse(path).getroot().iter("testcase"):
+        if case.get("status") == "notrun":
+            continue  # disabled, or left out by a filter
+        if case.find("failure") is not None or case.find("error") is not None:
+            failures.append(f"{case.get('classname')}.{case.get('name')}")
+        elif case.find("skipped") is not None or case.get("result") == "skipped":
+            skipped += 1
+        else:
+            passed += 1
+    return passed, skipped, failures
+
+
+def build(folder, options=(), targets=()):
+    """True when it built; what the compiler said goes to standard error."""
+    command = [ROOT / "scripts/build", folder, *options]
+    if targets:
+        command += ["--", *targets]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def meson_tests(folder, suites):
+    """The tests that meson knows in a folder, those of `suites` only when there are any."""
+    listed = subprocess.run(["meson", "introspect", "--tests", folder], cwd=ROOT, check=True, capture_output=True, text=True)
+    tests = json.loads(listed.stdout)
+    return [test for test in tests if not suites or any(suite.split(":")[-1] in suites for suite in test["suite"])]
+
+
+def targets_of(tests):
+    """Ninja's names of the programs that the tests run."""
+    return sorted({os.path.relpath(test["cmd"][0], ROOT / test["folder"]) for test in tests
+                   if pathlib.Path(test["cmd"][0]).is_relative_to(ROOT / test["folder"])})
+
+
+def run_meson(tally, kind, folder, suites, options=(), environment=None, wrapper=(), repeat_with_all=False):
+    """Builds the test programs of a folder and runs them under meson; counts every case that they report."""
+    label = f"unit tests ({kind})"
+    if not build(folder, options, ["build.ninja"]):
+        tally.add(failures=[f"{label}: configuring {folder}"])
+        return
+    tests = [dict(test, folder=folder) for test in meson_tests(folder, suites)]
+    if not tests:
+        return
+    if not build(folder, options, [] if repeat_with_all else targets_of(tests)):
+        tally.add(failures=[f"{label}: building {folder}"])
+        return
+    with tempfile.TemporaryDirectory(prefix="hypernat-test.") as results:
+        log = f"log-{os.path.basename(results)}"
+        command = ["meson", "test", "-C", folder, "--no-rebuild", "--logbase", log, "--print-errorlogs"]
+        if wrapper:
+            command += ["--wrapper", " ".join(wrapper)]
+        for suite in suites:
+            command += ["--suite", suite]
+        run = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             env={**os.environ, **(environment or {}), "GTEST_OUTPUT": f"xml:{results}/"})
+        count_meson(tally, kind, ROOT / folder / "meson-logs", log, pathlib.Path(results))
+    if run.returncode != 0:
+        print(run.stdout, flush=True)
+
+
+def count_meson(tally, kind, logs, log, results):
+    """Adds what the programs wrote; a program that wrote nothing counts as one case with meson's verdict."""
+    files = {path.stem: path for path in results.glob("*.xml")}
+    reported = 0
+    with open(logs / f"{log}.json", encoding="utf-8") as lines:
+        for line in lines:
+            test = json.loads(line)
+            program = next((word for word in test["command"] if "/test" in word), test["command"][0])
+            path = files.pop(pathlib.Path(program).stem, None)
+            good = test["result"] in ("OK", "EXPECTEDFAIL")
+            passed, skipped, failures = 0, 0, []
+            if path is not None:
+                try:
+                    passed, skipped, failures = read_cases(path)
+                except xml.ParseError:
+                    good = False
+            if path is None and good:
+                passed = 1
+            if not good and not failures:
+                failures = [f"{test['name']}: {test['result']} (exit {test.get('returncode')})"]
+            tally.add(passed, skipped, [f"{kind}: {failure}" for failure in failures])
+            reported += 1
+    for path in files.values():  # a program that ran more than once under meson
+        passed, skipped, failures = read_cases(path)
+        tally.add(passed, skipped, [f"{kind}: {failure}" for failure in failures])
+    if reported == 0:
+        tally.add(failures=[f"{kind}: meson ran no test"])
+    for path in logs.glob(f"{log}*"):
+        path.unlink()
+
+
+def run_system(tally, arguments, folder, kind):
+    """Runs the Python tests of the whole, as root, in namespaces of their own."""
+    if os.geteuid() != 0:
+        tally.add(failures=["system tests: they make network namespaces: run scripts/test as root"])
+        return
+    with tempfile.TemporaryDirectory(prefix="hypernat-test.") as results:
+        report = pathlib.Path(results) / "system.xml"
+        command = [PYTHON, "-B", ROOT / "tests/system/run.py", "--build", ROOT / folder, "--report", report]
+        if arguments.long:
+            command.append("--long")
+        command += arguments.only
+        status = subprocess.run(command, check=False).returncode
+        if not report.exists():
+            tally.add(failures=[f"system tests ({kind}): no report (exit {status})"])
+            return
+        passed, skipped, failures = read_cases(report)
+        if status != 0 and not failures:
+            failures = [f"exit {status}"]
+        tally.add(passed, skipped, [f"system ({kind}): {failure}" for failure in failures])
+
+
+def run_tidy(tally):
+    """Shell scripts through shellcheck, C++ through clang-format: one case per file."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
+    names = listed.stdout.split("\n") if listed.returncode == 0 else []
+    for name in names:
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        if path.suffix in (".cc", ".h"):
+            command = ["clang-format", "--dry-run", "-Werror", name]
+        elif path.suffix in ("", ".sh") and path.read_bytes()[:64].split(b"\n")[0].endswith((b"bash", b"/sh")):
+            command = ["shellcheck", name]
+        else:
+            continue
+        if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
+            tally.add(passed=1)
+        else:
+            tally.add(failures=[f"tidy: {name}"])
+
+
+def check_tools(tally):
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for tool in TOOLS:
+        if shutil.which(tool, path=path) is None:
+            tally.add(failures=[f"tool '{tool}' is missing: scripts/setup should have installed it"])
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and tests.")
+    parser.add_argument("kind", nargs="?", default="all", choices=["all", "unit", "sanitizers", "system", "tidy"])
+    parser.add_argument("only", nargs="*", metavar="NAME", help="system: only the tests whose name holds NAME")
+    parser.add_argument("--long", action="store_true", help="also what needs longer: clang, more operations")
+    return parser.parse_args()
+
+
+def run(arguments, tally, started):
+    kind = arguments.kind
+    check_tools(tally)
+    if kind in ("all", "tidy"):
+        announce("tidiness of the source", started)
+        run_tidy(tally)
+    if kind in ("all", "unit"):
+        announce("unit tests", started)
+        run_meson(tally, "plain", "build", [], repeat_with_all=kind == "all")
+    if kind in ("all", "system"):
+        announce("system tests", started)
+        if build("build"):
+            run_system(tally, arguments, "build", "plain")
+        else:
+            tally.add(failures=["system tests: building"])
+    for name, sanitizer in SANITIZERS.items():
+        if kind in ("all", "sanitizers"):
+            announce(f"unit tests under the {name} sanitizer", started)
+            run_meson(tally, name, sanitizer["folder"], ["tsan"] if name == "thread" else [],
+                      options=sanitizer["options"], environment=sanitizer["environment"], wrapper=sanitizer["wrapper"])
+    if arguments.long:
+        announce("unit tests built by clang", started)
+        os.environ["CXX"] = "clang++"
+        run_meson(tally, "clang", "build-clang", [], repeat_with_all=True)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    arguments = parse_arguments()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if arguments.long:
+        os.environ["HYPERNAT_TEST_LONG"] = "1"
+    tally, started = Tally(), time.monotonic()
+    try:
+        run(arguments, tally, started)
+    except KeyboardInterrupt:
+        tally.add(failures=["interrupted"])
+    announce("done", started)
+    for failure in tally.failures:
+        print(f"failed: {failure}")
+    print(tally.line(), flush=True)
+    return 1 if tally.failures or tally.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
