@@ -1,0 +1,75 @@
+#include "control/api/http_client.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <stdexcept>
+#include <string_view>
+
+namespace hypernat::control {
+namespace {
+
+constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kUnix = "unix:";
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+}  // namespace
+
+HttpClient::HttpClient(std::string target) : target_(std::move(target)) {
+  std::string_view rest = target_;
+  if (rest.starts_with(kUnix)) rest.remove_prefix(kUnix.size());
+  if (rest.starts_with('/')) {
+    is_unix_ = true;
+    host_or_path_ = rest;
+    return;
+  }
+  const bool has_scheme = rest.starts_with(kHttp);
+  if (has_scheme) rest.remove_prefix(kHttp.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  const auto colon = rest.rfind(':');
+  if (has_scheme && colon != std::string_view::npos && colon > 0) {
+    const auto port = rest.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), port_);
+    if (error == std::errc{} && end == port.data() + port.size() && port_ > 0 && port_ <= 65535) {
+      host_or_path_ = rest.substr(0, colon);
+      return;
+    }
+  }
+  throw std::invalid_argument("control plane's address: found \"" + target_ +
+                              "\"; expected unix:/path, /path or http://host:port");
+}
+
+HttpResponse HttpClient::request(const HttpRequest& request) const {
+  httplib::Client client(host_or_path_, is_unix_ ? 80 : port_);
+  if (is_unix_) client.set_address_family(AF_UNIX);
+  client.set_connection_timeout(5);
+  client.set_read_timeout(timeout_);
+  client.set_write_timeout(timeout_);
+
+  httplib::Request message;
+  message.method = request.method;
+  message.path = request.path;
+  message.body = request.body;
+  for (const auto& [name, value] : request.headers) message.set_header(name.c_str(), value);
+  if (!message.has_header("Host")) message.set_header("Host", is_unix_ ? std::string("localhost") : host_or_path_);
+  if (!message.body.empty() && !message.has_header("Content-Type"))
+    message.set_header("Content-Type", std::string("application/json"));
+
+  const auto result = client.send(message);
+  if (!result)
+    throw std::runtime_error("no answer from the control plane at " + target_ + ": " +
+                             httplib::to_string(result.error()));
+  HttpResponse response{.status = result->status, .headers = {}, .body = result->body};
+  for (const auto& [name, value] : result->headers) response.headers.insert_or_assign(lower(name), value);
+  return response;
+}
+
+}  // namespace hypernat::control

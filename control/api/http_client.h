@@ -1,0 +1,46 @@
+// Requests to the control plane, over its Unix socket or loopback TCP.
+//
+// One request, one connection: the callers (the operator's command, a worker host's heartbeat) are rare enough, and a
+// control plane that was restarted in between is then no special case.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+namespace hypernat::control {
+
+struct HttpRequest {
+  std::string method = "GET";  ///< GET, PUT, POST or DELETE
+  std::string path;            ///< with its query, encoded
+  std::map<std::string, std::string> headers;
+  std::string body;  ///< sent as application/json unless a Content-Type header says otherwise
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+};
+
+class HttpClient {
+ public:
+  /// `target`: "unix:/run/hypernat/control.sock", the bare path, or "http://127.0.0.1:9040".
+  /// Throws std::invalid_argument when it is none of them.
+  explicit HttpClient(std::string target);
+
+  /// How long an answer may take (a minute unless said otherwise); connecting may take five seconds.
+  void set_timeout(std::chrono::seconds timeout) { timeout_ = timeout; }
+
+  /// Throws std::runtime_error naming the target when there was no answer; any status is an answer.
+  HttpResponse request(const HttpRequest& request) const;
+
+ private:
+  std::string target_;
+  bool is_unix_ = false;
+  std::string host_or_path_;
+  int port_ = 0;
+  std::chrono::seconds timeout_{60};
+};
+
+}  // namespace hypernat::control
