@@ -91,9 +91,12 @@ std::string to_string(const Ipv4Prefix& prefix) {
 
 std::string to_string(Protocol protocol) {
   switch (protocol) {
-    case Protocol::kIcmp: return "icmp";
-    case Protocol::kTcp: return "tcp";
-    case Protocol::kUdp: return "udp";
+    case Protocol::kIcmp:
+      return "icmp";
+    case Protocol::kTcp:
+      return "tcp";
+    case Protocol::kUdp:
+      return "udp";
   }
   return std::to_string(static_cast<unsigned>(protocol));
 }

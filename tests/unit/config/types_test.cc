@@ -14,7 +14,8 @@ TEST(Ipv4AddressText, round_trips) {
 }
 
 TEST(Ipv4AddressText, refuses_what_is_not_four_plain_octets) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "-1.2.3.4", "1..2.3"})
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "-1.2.3.4", "1..2.3"})
     EXPECT_FALSE(parse_ipv4_address(text)) << '"' << text << '"';
 }
 
@@ -42,7 +43,8 @@ TEST(Ipv4PrefixRange, contains_its_first_and_last_address_only) {
 
 TEST(MacAddressText, round_trips_and_refuses_the_rest) {
   EXPECT_EQ(to_string(parse_mac_address("02:00:5e:10:00:ff").value()), "02:00:5e:10:00:ff");
-  for (const char* text : {"", "02:00:5e:10:00", "02:00:5e:10:00:ff:00", "02-00-5e-10-00-ff", "0x:00:5e:10:00:ff", "2:0:5e:10:0:ff"})
+  for (const char* text :
+       {"", "02:00:5e:10:00", "02:00:5e:10:00:ff:00", "02-00-5e-10-00-ff", "0x:00:5e:10:00:ff", "2:0:5e:10:0:ff"})
     EXPECT_FALSE(parse_mac_address(text)) << text;
 }
 
