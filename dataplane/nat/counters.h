@@ -1,0 +1,30 @@
+// What a worker's NAT counts, by slot. Written by that worker alone, read by anyone; a new tenant or interface in a
+// slot starts from zero. Drops by reason are counted where packets end, in the worker.
+#pragma once
+
+#include "dataplane/packet/counter.h"
+
+namespace hypernat::dataplane {
+
+struct alignas(64) InterfaceCounters {
+  Counter outbound_packets;
+  Counter outbound_bytes;  ///< of IPv4 packets, as sent
+  Counter inbound_packets;
+  Counter inbound_bytes;
+  Counter flows_open;
+  Counter flows_opened;
+  Counter ports_exhausted;  ///< searches that found every port of this worker taken
+  Counter
+      fullest_remote;  ///< flows towards the remote endpoint that has most of them; after a change right within seconds
+};
+static_assert(sizeof(InterfaceCounters) == 64);
+
+struct alignas(64) TenantCounters {
+  Counter flows_opened;
+  Counter drops;            ///< packets of the tenant that the NAT dropped, by whatever reason
+  Counter limit_reached;    ///< drops by tenant_flow_limit
+  Counter ports_exhausted;  ///< drops by ports_exhausted and port_search_failed
+  Counter resets;           ///< RSTs asked for
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,82 @@
+// Stateful NAT of one worker: packets and a time in, verdicts out.
+//
+// It owns the worker's flows outright: entries, index, timers, ports. It knows no device, no mbuf and no clock, so
+// that every behaviour can be tested by bytes in and bytes out. Packets come parsed and at home; outbound ones that
+// have no flow open one when they may, inbound ones never do. Sources and destinations are judged here, at opening:
+// packets of an open flow have a tuple that was judged.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "dataplane/attach/neighbours.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/flow/home.h"
+#include "dataplane/nat/counters.h"
+#include "dataplane/nat/flow_view.h"
+#include "dataplane/nat/tables.h"
+#include "dataplane/nat/tenant_usage.h"
+#include "dataplane/packet/packet.h"
+
+namespace hypernat::dataplane {
+
+/// Random per start of the process, the same for all workers.
+struct NatSecret {
+  std::array<std::uint64_t, 4> hash{};    ///< keys the flow hash
+  std::array<std::uint64_t, 2> random{};  ///< keys the choice of ports
+};
+
+class Nat {
+ public:
+  static constexpr std::size_t kMaxBurst = 64;
+
+  struct Options {
+    const char* name = "nat";  ///< unique in the process
+    std::uint16_t worker = 0;
+    std::uint32_t flows = 65536;        ///< entries of the flow pool: the exact limit
+    std::uint32_t port_bitmaps = 256;   ///< (interface, protocol, remote endpoint) searched exhaustively at a time
+    std::uint32_t tenant_slots = 1024;  ///< as in TableCompiler::Options; counters are sized by them
+    std::uint32_t interface_slots = 4096;
+    std::uint32_t resets_per_second = 100;  ///< RSTs per tenant; as many may come at once
+    Ipv4Prefix lambda_vpc;                  ///< where environments' addresses lie
+    Ipv4Address gateway;                    ///< the environments' default gateway; nobody's destination
+    FlowTimeouts timeouts;
+    NatSecret secret;
+    int numa_node = -1;
+  };
+
+  /// Null when memory can not be had. `home`, `neighbours` and `tenants` outlive the NAT.
+  static std::unique_ptr<Nat> create(const Options& options, const Home& home, Neighbours& neighbours,
+                                     TenantUsage& tenants);
+  ~Nat();
+
+  /// Between bursts only; each generation in turn. `tables` outlives its use. Flows whose mapping and interface stand
+  /// are kept; the others are swept by `maintain`, and until then their packets find them gone.
+  void switch_tables(const Tables& tables);
+
+  /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
+  /// kDrop (bytes as they were) or kReset (bytes as they were, egress as for an inbound packet).
+  void translate(std::span<Packet* const> burst, Tick now);
+  /// Bounded work: timers that are due, flows to sweep. Call once per burst.
+  void maintain(Tick now);
+  /// True when no flow of an earlier generation is left to sweep.
+  bool swept() const;
+
+  /// Copies flows into `out`, from `cursor` (0 to begin) on, looking at a bounded number of entries. Returns the cursor
+  /// to go on with, kNone at the end; `filled` is how many were written.
+  std::uint32_t list_flows(std::uint32_t cursor, std::span<FlowView> out, std::size_t& filled, Tick now) const;
+
+  std::uint32_t open_flows() const;
+  /// By slot, any thread.
+  std::span<const InterfaceCounters> interface_counters() const;
+  std::span<const TenantCounters> tenant_counters() const;
+
+ private:
+  struct State;
+  explicit Nat(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,83 @@
+// One packet of a burst as the stages of the journey see it.
+//
+// Each stage fills its own block and reads those above; nothing is looked up twice and the frame's bytes are parsed
+// once. The descriptor lives in the worker's burst, the bytes in the buffer it came in: `frame` .. `frame + length`.
+#pragma once
+
+#include <cstdint>
+
+#include "config/types.h"
+#include "dataplane/flow/flow_key.h"
+#include "dataplane/packet/drop.h"
+#include "dataplane/packet/headers.h"
+
+namespace hypernat::dataplane {
+
+/// Milliseconds since the data plane started; wraps, so only differences mean anything.
+using Tick = std::uint32_t;
+
+enum class Side : std::uint8_t { kInside, kOutside };
+
+enum class Verdict : std::uint8_t {
+  kPending,  ///< still on its way through the stages
+  kForward,  ///< rewritten; `egress` says where to
+  kDrop,     ///< `drop` says why
+  kReset,    ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
+};
+
+inline constexpr std::uint32_t kNone = 0xffffffff;
+
+/// Where a packet leaves. Outbound: the outside attachment; inbound: the tunnel peer and environment of the flow.
+struct Egress {
+  std::uint32_t interface = kNone;  ///< outbound: slot in Tables::interfaces (source MAC, subnet, attachment)
+  std::uint32_t next_hop = kNone;   ///< index in the worker's Neighbours: outbound on the segment, inbound unused
+  std::uint32_t mapping = kNone;    ///< inbound: slot in Tables::mappings (its number names the segment on the wire)
+  Ipv4Address peer;                 ///< inbound: tunnel peer; zero on plain and VLAN attachments
+  MacAddress environment_mac;       ///< inbound
+  std::uint8_t attachment = 0;      ///< inbound: index of the inside attachment
+};
+
+struct Packet {
+  // Set by receive.
+  std::uint8_t* frame = nullptr;  ///< first byte of the Ethernet frame
+  std::uint32_t length = 0;       ///< bytes of the frame
+  std::uint16_t port = 0;         ///< device port it came in on
+
+  // Set by parse (attach): headers are whole, lengths agree, the IPv4 header checksum holds, no fragments.
+  Side side = Side::kInside;
+  std::uint8_t attachment = 0;  ///< index of the attachment it came in on
+  std::uint32_t slot = kNone;   ///< inside: slot in Tables::mappings; outside: slot in Tables::subnets
+  Ipv4Header* ip = nullptr;     ///< the packet inside the attachment's encapsulation
+  std::uint8_t* l4 = nullptr;   ///< first byte behind the IPv4 header and its options
+  std::uint16_t l4_length = 0;  ///< bytes from `l4` to the end by the IPv4 total length (padding lies beyond)
+  Protocol protocol = Protocol::kUdp;
+  std::uint8_t tcp_flags = 0;
+  Ipv4Address src;
+  Ipv4Address dst;
+  L4Port src_port;  ///< ICMP echo: the identifier, in both
+  L4Port dst_port;
+  Ipv4Address peer;            ///< inside tunnels: the outer source address
+  MacAddress environment_mac;  ///< inside: the source MAC of the (inner) frame
+
+  // Set by home.
+  std::uint32_t toeplitz = 0;
+
+  // Set by find and open.
+  FlowKey key{};
+  std::uint32_t signature = 0;
+  std::uint32_t flow = kNone;   ///< index in the worker's flows
+  std::uint16_t rule = 0xffff;  ///< index of the egress rule that permitted the opening
+  bool opened = false;          ///< this packet opened the flow
+
+  // Set by whichever stage decides.
+  Verdict verdict = Verdict::kPending;
+  Drop drop{};
+  Egress egress;
+};
+
+inline void drop_packet(Packet& packet, Drop reason) {
+  packet.verdict = Verdict::kDrop;
+  packet.drop = reason;
+}
+
+}  // namespace hypernat::dataplane
