@@ -2,12 +2,12 @@
 //
 // One per worker, owned by it; what one worker learns it tells the others as a copy of the ARP packet. Flows hold an
 // index, never a MAC, so that a neighbour that moves is one write. Nothing waits for resolution here: the worker's
-// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`.
+// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`. Everything is
+// allocated by the constructor.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "config/types.h"
@@ -36,19 +36,27 @@ enum class NeighbourState : std::uint8_t {
   kUnresolved,  ///< asked for, no answer yet
   kReachable,   ///< mac (and vtep) hold
   kStale,       ///< still used, being asked for again
+  kFailed,      ///< did not answer; asked again when somebody wants it
+};
+
+/// What an answer says.
+struct Binding {
+  MacAddress mac;
+  Ipv4Address vtep;  ///< where the segment's tunnel to it ends; zero when the link is no tunnel
+  constexpr bool operator==(const Binding&) const = default;
 };
 
 struct Neighbour {
-  MacAddress mac;
+  Binding at;
   Ipv4Address address;
-  Ipv4Address vtep;  ///< where the segment's tunnel to it ends; zero when the link is no tunnel
-  std::uint32_t underlay =
-      kNone;  ///< index of the vtep's own next hop on the underlay; kNone when the link is no tunnel
   Link link;
   NeighbourState state = NeighbourState::kFree;
-  std::uint8_t attempts = 0;
-  Tick changed = 0;              ///< of the last answer, or of the last request while unresolved
-  std::uint32_t references = 0;  ///< flows and tunnels that hold the index
+  std::uint8_t attempts = 0;     ///< requests since the last answer
+  bool queued = false;           ///< in the list of those to ask without delay
+  Tick changed = 0;              ///< of the last answer, or of the last request since
+  std::uint32_t references = 0;  ///< flows, held packets and tunnels that hold the index
+
+  constexpr bool usable() const { return state == NeighbourState::kReachable || state == NeighbourState::kStale; }
 };
 
 class Neighbours {
@@ -58,36 +66,51 @@ class Neighbours {
     Tick reachable_for = 60'000;  ///< milliseconds an answer holds before it is asked for again
     Tick retry_after = 1'000;     ///< milliseconds between requests
     std::uint8_t attempts = 3;    ///< requests without an answer before what waits is dropped
+    std::uint64_t secret = 0;     ///< keys the hash, since tenants choose the addresses
   };
 
   explicit Neighbours(const Options& options);
 
   /// Index of `address` on `link`, made when it is new; the caller holds one reference. kNone: the table is full.
   std::uint32_t acquire(Link link, Ipv4Address address);
+  /// One more reference to an entry that somebody holds.
+  void retain(std::uint32_t index) { ++entries_[index].references; }
   /// Gives a reference back. The entry stays known until its place is needed.
   void release(std::uint32_t index);
   std::uint32_t find(Link link, Ipv4Address address) const;
 
   const Neighbour& operator[](std::uint32_t index) const { return entries_[index]; }
-  std::uint32_t size() const { return static_cast<std::uint32_t>(index_of_.size()); }
+  std::uint32_t size() const { return size_; }
+  std::uint32_t capacity() const { return static_cast<std::uint32_t>(entries_.size()); }
 
   /// An answer, or anything that proves the binding. Changes only what is already in the table; kNone when nothing is.
-  std::uint32_t learn(Link link, Ipv4Address address, const MacAddress& mac, Ipv4Address vtep, Tick now);
-  /// Up to `out.size()` indices that want an ARP request now; marks them asked.
+  std::uint32_t learn(Link link, Ipv4Address address, const Binding& binding, Tick now);
+  /// Somebody has a packet for it: a failed entry is asked for again when its last request is long enough ago.
+  void want(std::uint32_t index, Tick now);
+  /// Up to `out.size()` indices that want an ARP request now; marks them asked. Looks at a bounded number of entries.
   std::uint32_t due(Tick now, std::span<std::uint32_t> out);
 
  private:
-  struct KeyHash {
-    std::size_t operator()(std::uint64_t key) const { return key * 0x9e3779b97f4a7c15ULL >> 16; }
-  };
   static std::uint64_t key_of(Link link, Ipv4Address address) {
     return std::uint64_t{link.value} << 32 | address.network();
   }
+  std::uint32_t home_of(std::uint64_t key) const;
+  std::uint32_t bucket_of(std::uint64_t key) const;
+  std::uint32_t take_place();
+  void remove(std::uint32_t index);
+  void ask_soon(std::uint32_t index);
+  bool ask(std::uint32_t index, Tick now);
 
   Options options_;
   std::vector<Neighbour> entries_;
-  std::unordered_map<std::uint64_t, std::uint32_t, KeyHash> index_of_;
-  std::uint32_t cursor_ = 0;  ///< where `due` and the search for a free place go on
+  std::vector<std::uint32_t> buckets_;  ///< open addressing: indices of entries_, kNone where empty; at most half full
+  std::vector<std::uint32_t> soon_;     ///< a queue of entries to ask without delay; each is in it at most once
+  std::uint32_t soon_head_ = 0;
+  std::uint32_t soon_size_ = 0;
+  std::vector<std::uint32_t> free_;  ///< indices of entries nobody has
+  std::uint32_t size_ = 0;
+  std::uint32_t cursor_ = 0;  ///< where `due` goes on
+  std::uint32_t clock_ = 0;   ///< where the search for an entry that nobody holds goes on
 };
 
 }  // namespace hypernat::dataplane
