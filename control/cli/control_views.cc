@@ -1,0 +1,137 @@
+// What the control plane knows, as tables: status, functions, mappings, interfaces, worker hosts.
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/commands.h"
+#include "control/cli/control_connection.h"
+#include "control/cli/text_table.h"
+
+namespace hypernat::cli {
+namespace {
+
+using nlohmann::json;
+
+int print_json(const json& value) {
+  std::cout << value.dump(2) << "\n";
+  return 0;
+}
+
+/// One row per object, one column per (heading, member).
+std::string table_of(const json& objects, const std::vector<std::pair<std::string, std::string>>& columns) {
+  std::vector<std::string> headings;
+  for (const auto& column : columns) headings.push_back(column.first);
+  TextTable table(headings);
+  for (const auto& object : objects) {
+    std::vector<std::string> cells;
+    for (const auto& column : columns) cells.push_back(member_text(object, column.second));
+    table.add(std::move(cells));
+  }
+  return table.to_string();
+}
+
+std::string members_of(const json& objects, const std::string& name) {
+  std::string text;
+  for (const auto& object : objects) text += (text.empty() ? "" : ", ") + member_text(object, name);
+  return text;
+}
+
+/// "Pending (Creating)", or the state alone when there is nothing to add.
+std::string state_of(const json& function) {
+  const auto state = member_text(function, "State");
+  const auto reason = member_text(function, "StateReasonCode");
+  if (member_text(function, "LastUpdateStatus") == "InProgress" && state == "Active") return state + " (updating)";
+  return state == "Active" || reason.empty() ? state : state + " (" + reason + ")";
+}
+
+}  // namespace
+
+int show_status(const Options& options) {
+  const auto status = ControlConnection(options.control).get("/hypernat/v1/status");
+  if (options.output == Output::kJson) return print_json(status);
+  std::cout << "mapping table   generation " << member_text(status, "Generation") << " of epoch "
+            << member_text(status, "Epoch") << ", SHA-256 " << member_text(status, "TableSha256") << "\n"
+            << "objects         " << member_text(status, "Functions") << " functions, "
+            << member_text(status, "Mappings") << " mappings, " << member_text(status, "Interfaces")
+            << " interfaces\n\n";
+  TextTable dataplanes({"DATA PLANE", "LIVE", "GENERATION", "TABLE", "REFUSED"});
+  for (const auto& node : status.value("Dataplanes", json::array()))
+    dataplanes.add({member_text(node, "Node"), member_text(node, "Live"), member_text(node, "Generation"),
+                    member_text(node, "TableSha256").substr(0, 12), member_text(node, "Refusal")});
+  std::cout << dataplanes.to_string();
+  if (dataplanes.size() == 0) std::cout << "none has reported: functions stay Pending until one does\n";
+  std::cout
+      << "\n"
+      << table_of(
+             status.value("WorkerHosts", json::array()),
+             {{"WORKER HOST", "Name"}, {"LIVE", "Live"}, {"ADDRESS", "Address"}, {"BLOCK", "Block"}, {"ZONE", "Zone"}});
+  return 0;
+}
+
+int show_functions(const Options& options) {
+  const ControlConnection control(options.control);
+  const auto mappings = control.get("/hypernat/v1/mappings").at("Mappings");
+  auto all = json::array();
+  TextTable table({"ACCOUNT", "FUNCTION", "STATE", "MAPPING", "INTERFACE", "ADDRESS"});
+  for (const auto& account : control.accounts()) {
+    for (const auto& function : control.functions(account)) {
+      all.push_back(function);
+      const auto name = member_text(function, "FunctionName");
+      bool has_mapping = false;
+      for (const auto& mapping : mappings) {
+        const auto users = mapping.value("Functions", json::array());
+        if (member_text(mapping, "Account") != account || std::find(users.begin(), users.end(), name) == users.end())
+          continue;
+        const auto& interfaces = mapping.value("Interfaces", json::array());
+        table.add({account, name, state_of(function), member_text(mapping, "Number"), members_of(interfaces, "Id"),
+                   members_of(interfaces, "Address")});
+        has_mapping = true;
+      }
+      if (!has_mapping) table.add({account, name, state_of(function)});
+    }
+  }
+  if (options.output == Output::kJson) return print_json({{"Functions", all}});
+  std::cout << table.to_string();
+  return 0;
+}
+
+int show_interfaces(const Options& options) {
+  const auto answer = ControlConnection(options.control).get("/hypernat/v1/interfaces");
+  if (options.output == Output::kJson) return print_json(answer);
+  std::cout << table_of(answer.at("Interfaces"), {{"INTERFACE", "Id"},
+                                                  {"ADDRESS", "Address"},
+                                                  {"MAC", "Mac"},
+                                                  {"STATE", "State"},
+                                                  {"ACCOUNT", "Account"},
+                                                  {"SUBNET", "SubnetId"},
+                                                  {"MAPPING", "MappingNumber"}});
+  return 0;
+}
+
+int show_mappings(const Options& options) {
+  const auto answer = ControlConnection(options.control).get("/hypernat/v1/mappings");
+  if (options.output == Output::kJson) return print_json(answer);
+  TextTable table({"MAPPING", "ACCOUNT", "SUBNET", "SECURITY GROUPS", "STATE", "ADDRESSES", "FUNCTIONS"});
+  for (const auto& mapping : answer.at("Mappings"))
+    table.add({member_text(mapping, "Number"), member_text(mapping, "Account"), member_text(mapping, "SubnetId"),
+               member_text(mapping, "SecurityGroupIds"), member_text(mapping, "State"),
+               members_of(mapping.value("Interfaces", json::array()), "Address"), member_text(mapping, "Functions")});
+  std::cout << table.to_string();
+  return 0;
+}
+
+int show_worker_hosts(const Options& options) {
+  const auto answer = ControlConnection(options.control).get("/hypernat/v1/worker-hosts");
+  if (options.output == Output::kJson) return print_json(answer);
+  std::cout << table_of(answer.at("WorkerHosts"), {{"WORKER HOST", "Name"},
+                                                   {"LIVE", "Live"},
+                                                   {"ADDRESS", "Address"},
+                                                   {"BLOCK", "Block"},
+                                                   {"ZONE", "Zone"},
+                                                   {"SLOTS", "Slots"},
+                                                   {"SOCKET", "Socket"}});
+  return 0;
+}
+
+}  // namespace hypernat::cli

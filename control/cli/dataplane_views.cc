@@ -1,0 +1,71 @@
+// What a data plane counts, as tables: flows, drops, the packet account.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/commands.h"
+#include "control/cli/telemetry_client.h"
+#include "control/cli/text_table.h"
+
+namespace hypernat::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kAccountMembers[] = {"received", "taken_over", "originated", "sent",   "handed_over",
+                                           "dropped",  "consumed",   "held",       "balance"};
+
+int print_json(const json& value) {
+  std::cout << value.dump(2) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int show_flows(const Options& options) {
+  const auto flows = TelemetryClient(options.dataplane).ask_pages("/hypernat/flows");
+  if (options.output == Output::kJson) return print_json(flows);
+  std::vector<std::string> names;
+  if (!flows.empty())
+    for (const auto& member : flows.front().items()) names.push_back(member.key());
+  TextTable table(names);
+  for (const auto& flow : flows) {
+    std::vector<std::string> cells;
+    for (const auto& name : names) cells.push_back(member_text(flow, name));
+    table.add(std::move(cells));
+  }
+  std::cout << (flows.empty() ? "no flows\n" : table.to_string());
+  return 0;
+}
+
+int show_drops(const Options& options) {
+  const auto drops = TelemetryClient(options.dataplane).ask("/hypernat/drops");
+  if (options.output == Output::kJson) return print_json(drops);
+  TextTable table({"REASON", "PACKETS"});
+  for (const auto& [reason, packets] : drops.items())
+    if (packets != 0) table.add({reason, plain_text(packets)});
+  std::cout << (table.size() == 0 ? "nothing dropped\n" : table.to_string());
+  return 0;
+}
+
+int show_account(const Options& options) {
+  const TelemetryClient dataplane(options.dataplane);
+  auto workers = json::array();
+  for (const auto& worker : dataplane.ask("/hypernat/account").at("workers")) {
+    auto account = dataplane.ask("/hypernat/account", plain_text(worker));
+    account["worker"] = worker;
+    workers.push_back(std::move(account));
+  }
+  if (options.output == Output::kJson) return print_json(workers);
+  std::vector<std::string> headings{"WORKER"};
+  headings.insert(headings.end(), std::begin(kAccountMembers), std::end(kAccountMembers));
+  TextTable table(headings);
+  for (const auto& account : workers) {
+    std::vector<std::string> cells{member_text(account, "worker")};
+    for (const auto* name : kAccountMembers) cells.push_back(member_text(account, name));
+    table.add(std::move(cells));
+  }
+  std::cout << table.to_string();
+  return 0;
+}
+
+}  // namespace hypernat::cli

@@ -1,0 +1,156 @@
+// hypernat: the operator's command. One subcommand per question or deed; the help teaches by example.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+
+#include "config/config_error.h"
+#include "control/cli/commands.h"
+#include "control/cli/errors.h"
+
+namespace hypernat::cli {
+namespace {
+
+constexpr int kRefused = 1;
+constexpr int kUsage = 2;
+
+/// The options of every command, where they are parsed to, and what was chosen.
+struct CommandLine {
+  Options options;
+  bool json = false;
+  ApplyOptions apply;
+  ValidateOptions validate;
+  InvokeOptions invoke;
+  TraceOptions trace;
+  std::function<int()> chosen;
+};
+
+void add_view(CLI::App& app, CommandLine& line, const char* name, const char* text, int (*show)(const Options&)) {
+  app.add_subcommand(name, text)->callback([&line, show] {
+    line.chosen = [&line, show] { return show(line.options); };
+  });
+}
+
+void add_views(CLI::App& app, CommandLine& line) {
+  add_view(app, line, "status", "The mapping table in use, live data planes and worker hosts", show_status);
+  add_view(app, line, "functions", "Functions, and the interface each of them leaves through", show_functions);
+  add_view(app, line, "interfaces", "Interfaces in the tenants' subnets", show_interfaces);
+  add_view(app, line, "mappings", "Network configurations, and the functions that share them", show_mappings);
+  add_view(app, line, "worker-hosts", "Worker hosts, and the block of addresses each has", show_worker_hosts);
+  add_view(app, line, "flows", "Flows that the data plane translates at this moment", show_flows);
+  add_view(app, line, "drops", "Packets the data plane dropped, by reason", show_drops);
+  add_view(app, line, "account", "The packet account of every worker; balance is 0 when it closes", show_account);
+}
+
+void add_trace(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("trace", "What the data plane decides for the next packets that match");
+  command
+      ->add_option("filter", line.trace.filter, "A mapping's number (see `hypernat mappings`); nothing: every packet")
+      ->type_name("MAPPING");
+  command->add_option("--count", line.trace.count, "Stop after so many packets")->capture_default_str();
+  command->add_option("--seconds", line.trace.patience, "Stop after so many seconds")->default_str("30");
+  command->footer(
+      "  hypernat trace 1               the next two packets of mapping 1: a request and its reply\n"
+      "  hypernat trace 1 --count 20");
+  command->callback([&line] { line.chosen = [&line] { return trace_packets(line.options, line.trace); }; });
+}
+
+void add_apply(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("apply", "Make the control plane's state what a functions.yaml says");
+  command->add_option("file", line.apply.file, "functions.yaml: tenants, their networks, their functions")->required();
+  command->add_flag("--dry-run", line.apply.dry_run, "Only print what would change");
+  command->add_flag("--prune", line.apply.prune, "Also delete what the file's accounts have and the file does not");
+  command->add_flag("--wait", line.apply.wait, "Return when every function of the file is Active");
+  command->add_option("--seconds", line.apply.patience, "How long to wait")->default_str("300");
+  command->footer(
+      "  hypernat apply config/functions.yaml --dry-run\n"
+      "  hypernat apply config/functions.yaml --wait\n\n"
+      "Prints + for what is created, ~ for what changes, - for what is deleted. Nothing is applied when the\n"
+      "file has a mistake. Applying the same file again does nothing.");
+  command->callback([&line] { line.chosen = [&line] { return apply(line.options, line.apply); }; });
+}
+
+void add_validate(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("validate", "Say what is wrong with configuration files, and do nothing else");
+  command->add_option("files", line.validate.files, "dataplane.yaml, control.yaml, workerhost.yaml or functions.yaml");
+  command->add_flag("--reference", line.validate.reference,
+                    "Print every key with its unit, default, range and meaning");
+  command->footer(
+      "  hypernat validate config/*.yaml\n"
+      "  hypernat validate --reference\n\n"
+      "The kind of a file is told by its keys, not by its name. With a data plane's file among them, the\n"
+      "segments of a functions.yaml are held against its attachments.");
+  command->callback([&line] {
+    if (line.validate.files.empty() && !line.validate.reference) throw CLI::RequiredError("a file, or --reference");
+    line.chosen = [&line] { return validate(line.options, line.validate); };
+  });
+}
+
+void add_invoke(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("invoke", "Run a function in a fresh execution environment on this machine");
+  command->add_option("function", line.invoke.function, "NAME, ACCOUNT/NAME, or the function's ARN")->required();
+  command->add_option("command", line.invoke.command, "Run this and not the function's own command")
+      ->type_name("-- COMMAND...");
+  command->add_option("--account", line.invoke.account, "Whose function, when several accounts have one of that name");
+  command->add_flag("-v,--verbose", line.invoke.verbose, "Say which worker host and slot it runs in");
+  command->footer(
+      "  hypernat invoke acme-web < event.json       standard input is the payload\n"
+      "  hypernat invoke acme-web -- curl -s http://web.internal/\n"
+      "  hypernat invoke acme-web -- sh              a shell in the environment\n\n"
+      "The exit code is the command's. The environment ends with this command.");
+  command->callback([&line] { line.chosen = [&line] { return invoke(line.options, line.invoke); }; });
+}
+
+void configure(CLI::App& app, CommandLine& line) {
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  app.add_option("--control", line.options.control, "The control plane: its socket, or http://127.0.0.1:PORT")
+      ->envname("HYPERNAT_CONTROL")
+      ->capture_default_str();
+  app.add_option("--dataplane", line.options.dataplane,
+                 "The data plane: its file prefix, runtime folder or telemetry socket; by default the one of this\n"
+                 "machine that started last")
+      ->envname("HYPERNAT_DATAPLANE");
+  app.add_flag("--json", line.json, "Print JSON, for programs");
+  app.footer(
+      "Exit code 0: done. 1: refused or failed, and standard error says what. 2: the command line is wrong.\n"
+      "`hypernat COMMAND --help` shows examples.");
+  add_views(app, line);
+  add_trace(app, line);
+  add_apply(app, line);
+  add_validate(app, line);
+  add_invoke(app, line);
+}
+
+int execute(CommandLine& line) {
+  try {
+    return line.chosen();
+  } catch (const config::ConfigError& error) {
+    std::cerr << error.what() << "\n";
+  } catch (const CommandError& error) {
+    std::cerr << "hypernat: " << error.what() << "\n";
+    if (!error.remedy().empty()) std::cerr << "hypernat: " << error.remedy() << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "hypernat: " << error.what() << "\n";
+  }
+  return kRefused;
+}
+
+}  // namespace
+}  // namespace hypernat::cli
+
+int main(int count, char** words) {
+  using namespace hypernat::cli;
+  CLI::App app("Stateful NAT from execution environments to tenants' subnets: what it does, and what it shall do.",
+               "hypernat");
+  CommandLine line;
+  configure(app, line);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (line.json) line.options.output = Output::kJson;
+  return execute(line);
+}
