@@ -22,7 +22,8 @@ struct TcpEndpoint {
 };
 
 struct ListenConfig {
-  std::optional<TcpEndpoint> tcp;  ///< loopback only: requests are not authenticated
+  /// Loopback only: requests are not authenticated. Absent: no TCP.
+  std::optional<TcpEndpoint> tcp = TcpEndpoint{Ipv4Address::of(127, 0, 0, 1), 9040};
   std::filesystem::path socket = "/run/hypernat/control.sock";
   bool operator==(const ListenConfig&) const = default;
 };

@@ -45,14 +45,8 @@ void check_prefix(const std::string& object, const char* what, const Ipv4Prefix&
   }
 }
 
-/// Not "this host", loopback, multicast or reserved (RFC 1122 3.2.1.3, RFC 6890): an address something can have.
-bool is_unicast(Ipv4Address address) {
-  const std::uint32_t first_octet = address.host() >> 24;
-  return first_octet != 0 && first_octet != 127 && first_octet < 224;
-}
-
 void check_unicast(const std::string& object, const char* what, Ipv4Address address) {
-  if (!is_unicast(address)) refuse(object, std::string(what) + " " + to_string(address), "a unicast address");
+  if (!address.is_unicast()) refuse(object, std::string(what) + " " + to_string(address), "a unicast address");
 }
 
 /// Inside the subnet, and neither its first (network) nor last (broadcast) address.

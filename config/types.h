@@ -31,6 +31,11 @@ class Ipv4Address {
   constexpr std::uint32_t network() const { return value_; }
   constexpr std::uint32_t host() const { return __builtin_bswap32(value_); }
   constexpr bool is_zero() const { return value_ == 0; }
+  /// Not "this network", loopback, multicast or reserved (RFC 1122 3.2.1.3, RFC 6890): something can have it.
+  constexpr bool is_unicast() const {
+    const std::uint32_t first_octet = host() >> 24;
+    return first_octet != 0 && first_octet != 127 && first_octet < 224;
+  }
 
   /// Orders by the number a person reads, not by the bytes in memory.
   constexpr std::strong_ordering operator<=>(const Ipv4Address& other) const { return host() <=> other.host(); }

@@ -1,0 +1,113 @@
+// The keys of control.yaml, and what its parts must have to do with each other.
+#include "config/control_config.h"
+
+#include <functional>
+#include <set>
+
+#include "config/schemas.h"
+
+namespace hypernat::config {
+namespace {
+
+using std::chrono::milliseconds;
+
+Scalar<std::optional<TcpEndpoint>> loopback_endpoint() {
+  using Endpoint = std::optional<TcpEndpoint>;
+  return {
+      .type = "address:port",
+      .unit = "",
+      .range = "loopback; \"\" for none",
+      .expected = "a loopback address and port, as 127.0.0.1:9040 (requests are not authenticated), or \"\" for none",
+      .parse = [](std::string_view text) -> std::optional<Endpoint> {
+        if (text.empty()) return std::optional<Endpoint>(std::in_place);  // found, and it says none
+        const std::size_t colon = text.find(':');
+        if (colon == std::string_view::npos) return std::nullopt;
+        const auto address = parse_ipv4_address(text.substr(0, colon));
+        const auto port = parse_decimal(text.substr(colon + 1));
+        if (!address || address->host() >> 24 != 127 || !port || *port < 1 || *port > 65'535) return std::nullopt;
+        return Endpoint(TcpEndpoint{*address, static_cast<std::uint16_t>(*port)});
+      },
+      .print =
+          [](const Endpoint& endpoint) {
+            return endpoint ? to_string(endpoint->address) + ":" + std::to_string(endpoint->port) : "\"\"";
+          }};
+}
+
+Schema<ListenConfig> listen_schema() {
+  Schema<ListenConfig> schema;
+  schema.optional({"tcp", "Where the API listens for TCP."}, &ListenConfig::tcp, loopback_endpoint())
+      .optional({"socket", "The Unix socket where the API listens."}, &ListenConfig::socket, socket_path());
+  return schema;
+}
+
+Schema<LambdaVpcBlocks> lambda_vpc_schema() {
+  Schema<LambdaVpcBlocks> schema;
+  schema
+      .optional({"prefix", "Where execution environments have their addresses from; as the data planes say."},
+                &LambdaVpcBlocks::prefix, ipv4_prefix(8, 24))
+      .optional({"worker_host_block", "Prefix length of the block that each worker host gets."},
+                &LambdaVpcBlocks::worker_host_block, integer<std::uint8_t>(9, 30, "bits"));
+  return schema;
+}
+
+Schema<ControlConfig> provisioning_schema() {
+  Schema<ControlConfig> schema;
+  schema.optional({"time", "How long making an interface takes, as it does at AWS."}, &ControlConfig::provisioning_time,
+                  duration(milliseconds(0), milliseconds(3'600'000)));
+  return schema;
+}
+
+Schema<AccessKey> access_key_schema() {
+  Schema<AccessKey> schema;
+  schema.required({"id", "The account that requests with the key are for."}, &AccessKey::account, account())
+      .required({"access_key_id", "The key id in a request's SigV4 credential; signatures are not verified."},
+                &AccessKey::access_key_id, name());
+  return schema;
+}
+
+}  // namespace
+
+const Schema<ControlConfig>& control_schema() {
+  static const Schema<ControlConfig> kSchema = [] {
+    Schema<ControlConfig> schema;
+    schema.optional({"region", "The AWS region in ARNs."}, &ControlConfig::region, name())
+        .group({"listen", "Where the API is."}, &ControlConfig::listen, listen_schema())
+        .optional({"database", "The SQLite file that holds everything."}, &ControlConfig::database, absolute_path())
+        .group({"store", "The mapping table's store."}, &ControlConfig::store, store_schema())
+        .group({"lambda_vpc", "The inside network."}, &ControlConfig::lambda_vpc, lambda_vpc_schema())
+        .group({"provisioning", "How interfaces are made."}, std::identity(), provisioning_schema())
+        .optional(
+            {"mapping_reuse_after", "How long a mapping's number rests; longer than any timeout of a data plane."},
+            &ControlConfig::mapping_reuse_after, duration(milliseconds(1'000), milliseconds(7 * 86'400'000)))
+        .list({"accounts", "Which account a request is for, by the key it was signed with."},
+              &ControlConfig::access_keys, access_key_schema(), {.least = 0, .most = 10'000});
+    return schema;
+  }();
+  return kSchema;
+}
+
+ControlConfig parse_control_config(std::string_view text, const std::string& file_name) {
+  Loader loader(file_name);
+  ControlConfig config = load_document(control_schema(), text, file_name, loader);
+
+  const LambdaVpcBlocks& blocks = config.lambda_vpc;
+  if (blocks.worker_host_block < blocks.prefix.length) {
+    loader.refuse(Path() / "lambda_vpc" / "worker_host_block", "blocks of /" + std::to_string(blocks.worker_host_block),
+                  "them within " + to_string(blocks.prefix));
+  }
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < config.access_keys.size(); ++i) {
+    const std::string& key = config.access_keys[i].access_key_id;
+    if (!seen.insert(key).second) {
+      loader.refuse(Path() / "accounts" / i / "access_key_id", "the key " + quote(key) + " again", "every key once");
+    }
+  }
+  loader.finish();
+  return config;
+}
+
+ControlConfig load_control_config(const std::filesystem::path& file) {
+  return parse_control_config(read_text(file), file.string());
+}
+
+}  // namespace hypernat::config

@@ -1,0 +1,272 @@
+// What may stand in a configuration file: one descriptor for each key.
+//
+// A Schema<T> says which keys a YAML map has and where in a T each value goes. Loading, every message about a file's
+// shape and the reference (reference_markdown) derive from it, so none of them can disagree with another. A key's
+// default is whatever a T has by itself.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "config/loader.h"
+#include "config/scalars.h"
+#include "config/yaml_tree.h"
+
+namespace hypernat::config {
+
+/// A key and the one line that says what it is for.
+struct Key {
+  std::string name;
+  std::string doc;
+};
+
+/// A line of the reference.
+struct KeyReference {
+  std::string key;  ///< from the map that the schema describes: "workers.idle", "ports[].name"
+  std::string type;
+  std::string unit;
+  std::string fallback;  ///< the default as it would be written; "required" when there is none
+  std::string range;
+  std::string doc;
+};
+
+/// How many items a list may have.
+struct Count {
+  std::size_t least = 0;
+  std::size_t most = 1'000'000;
+};
+
+template <class T>
+class Schema {
+ public:
+  /// `access` leads from a T& to the value: a pointer to member, or a function that returns a reference.
+  template <class Access, class V>
+  Schema& required(Key key, Access access, Scalar<V> scalar) {
+    const KeyReference reference = describe_scalar(key, scalar, "required");
+    add(std::move(key), Need::kRequired, scalar.expected, load_scalar(access, scalar), {reference});
+    return *this;
+  }
+
+  template <class Access, class V>
+  Schema& optional(Key key, Access access, Scalar<V> scalar) {
+    T defaults{};
+    const KeyReference reference = describe_scalar(key, scalar, scalar.print(std::invoke(access, defaults)));
+    add(std::move(key), Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    return *this;
+  }
+
+  /// For a std::optional member; `absent` says in words what its absence means.
+  template <class Access, class V>
+  Schema& optional(Key key, Access access, Scalar<V> scalar, std::string absent) {
+    const KeyReference reference = describe_scalar(key, scalar, std::move(absent));
+    add(std::move(key), Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    return *this;
+  }
+
+  /// A list of plain values.
+  template <class Access, class V>
+  Schema& list(Key key, Access access, Scalar<V> scalar, Count count, const std::string& absent = "none") {
+    const std::string expected = "a list of " + count_text(count) + ", each " + scalar.expected;
+    KeyReference reference = describe_scalar(key, scalar, count.least > 0 ? "required" : absent);
+    reference.type = "list of " + reference.type;
+    auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
+      auto& values = std::invoke(access, object);
+      values.clear();
+      each_item(node, loader, path, count, expected, [&](const YamlNode& item, const Path& at) {
+        if (auto value = read_scalar(item, scalar, loader, at)) values.push_back(std::move(*value));
+      });
+    };
+    add(std::move(key), need_of(count), expected, load, {reference});
+    return *this;
+  }
+
+  /// A list of maps.
+  template <class Access, class V>
+  Schema& list(Key key, Access access, Schema<V> item_schema, Count count) {
+    return list(std::move(key), access, std::move(item_schema), count,
+                [](const V& value, Loader&, const Path&) { return value; });
+  }
+
+  /// A list of maps whose shape differs from what the model keeps of them; `convert(V, Loader&, Path)` may refuse.
+  template <class Access, class V, class Convert>
+  Schema& list(Key key, Access access, Schema<V> item_schema, Count count, Convert convert) {
+    const std::string expected = "a list of " + count_text(count) + ", each " + item_schema.expected();
+    std::vector<KeyReference> references = {
+        {key.name, "list of maps", "", count.least > 0 ? "required" : "none", count_range(count), key.doc}};
+    append_references(references, key.name + "[]", item_schema.references());
+    auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
+      auto& values = std::invoke(access, object);
+      values.clear();
+      each_item(node, loader, path, count, expected, [&](const YamlNode& item, const Path& at) {
+        V value{};
+        item_schema.load(item, value, loader, at);
+        values.push_back(convert(value, loader, at));
+      });
+    };
+    add(std::move(key), need_of(count), expected, load, std::move(references));
+    return *this;
+  }
+
+  /// A map within the map. It may be left out when every key in it may.
+  template <class Access, class V>
+  Schema& group(Key key, Access access, Schema<V> schema) {
+    const Need need = schema.needs_anything() ? Need::kRequired : Need::kOptional;
+    std::vector<KeyReference> references = {
+        {key.name, "map", "", need == Need::kRequired ? "required" : "its keys' defaults", "", key.doc}};
+    append_references(references, key.name, schema.references());
+    auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
+      schema.load(node, std::invoke(access, object), loader, path);
+    };
+    const std::string expected = schema.expected();
+    add(std::move(key), need, expected, load, std::move(references));
+    return *this;
+  }
+
+  void load(const YamlNode& node, T& object, Loader& loader, const Path& path = {}) const {
+    if (path.is_root()) loader.locate(path, node.line);
+    if (node.kind != YamlNode::Kind::kMap) {
+      loader.refuse(path, describe(node) + for_key(path), expected());
+      return;
+    }
+    for (const YamlNode::Entry& entry : node.entries) load_entry(entry, object, loader, path);
+    for (const Field& field : fields_) {
+      if (field.need == Need::kRequired && !loader.has(path / field.key.name)) {
+        loader.refuse(path, "no " + quote(field.key.name) + for_key(path), field.expected);
+      }
+    }
+  }
+
+  /// "a map with the keys a, b, c", for messages.
+  std::string expected() const { return "a map with the keys " + key_names(); }
+  std::vector<KeyReference> references() const {
+    std::vector<KeyReference> all;
+    for (const Field& field : fields_) all.insert(all.end(), field.references.begin(), field.references.end());
+    return all;
+  }
+  /// Whether any key is required.
+  bool needs_anything() const {
+    for (const Field& field : fields_) {
+      if (field.need == Need::kRequired) return true;
+    }
+    return false;
+  }
+  bool has_key(std::string_view name) const { return find(name) != nullptr; }
+
+ private:
+  enum class Need { kRequired, kOptional };
+  using LoadField = std::function<void(const YamlNode&, T&, Loader&, const Path&)>;
+
+  struct Field {
+    Key key;
+    Need need;
+    std::string expected;
+    LoadField load;
+    std::vector<KeyReference> references;
+  };
+
+  void add(Key key, Need need, std::string expected, LoadField load, std::vector<KeyReference> references) {
+    fields_.push_back({std::move(key), need, std::move(expected), std::move(load), std::move(references)});
+  }
+
+  const Field* find(std::string_view name) const {
+    for (const Field& field : fields_) {
+      if (field.key.name == name) return &field;
+    }
+    return nullptr;
+  }
+
+  void load_entry(const YamlNode::Entry& entry, T& object, Loader& loader, const Path& path) const {
+    const Field* field = find(entry.key);
+    const Path at = path / entry.key;
+    if (field == nullptr) {
+      loader.refuse_line(entry.line, "the unknown key " + quote(entry.key) + for_key(path), "one of " + key_names());
+    } else if (loader.has(at)) {
+      loader.refuse_line(entry.line, "the key " + quote(entry.key) + " again",
+                         "it once, as on line " + std::to_string(loader.line_of(at)));
+    } else {
+      loader.locate(at, entry.line);
+      field->load(entry.value, object, loader, at);
+    }
+  }
+
+  std::string key_names() const {
+    std::string names;
+    for (const Field& field : fields_) names += (names.empty() ? "" : ", ") + field.key.name;
+    return names;
+  }
+
+  static std::string for_key(const Path& path) { return path.is_root() ? "" : " for " + quote(path.leaf()); }
+
+  static Need need_of(Count count) { return count.least > 0 ? Need::kRequired : Need::kOptional; }
+
+  static std::string count_text(Count count) {
+    return (count.most == Count{}.most ? std::to_string(count.least) + " or more" : count_range(count)) + " items";
+  }
+  static std::string count_range(Count count) {
+    return count.most == Count{}.most ? "" : std::to_string(count.least) + " to " + std::to_string(count.most);
+  }
+
+  template <class V>
+  static KeyReference describe_scalar(const Key& key, const Scalar<V>& scalar, std::string fallback) {
+    return {key.name, scalar.type, scalar.unit, std::move(fallback), scalar.range, key.doc};
+  }
+
+  static void append_references(std::vector<KeyReference>& all, const std::string& within,
+                                std::vector<KeyReference> references) {
+    for (KeyReference& reference : references) {
+      reference.key = within + "." + reference.key;
+      all.push_back(std::move(reference));
+    }
+  }
+
+  template <class V>
+  static std::optional<V> read_scalar(const YamlNode& node, const Scalar<V>& scalar, Loader& loader, const Path& path) {
+    std::optional<V> value;
+    if (node.kind == YamlNode::Kind::kText) value = scalar.parse(node.text);
+    if (!value) loader.refuse(path, describe(node) + for_key(path), scalar.expected);
+    return value;
+  }
+
+  template <class Access, class V>
+  static LoadField load_scalar(Access access, Scalar<V> scalar) {
+    return [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
+      if (auto value = read_scalar(node, scalar, loader, path)) std::invoke(access, object) = std::move(*value);
+    };
+  }
+
+  template <class Function>
+  static void each_item(const YamlNode& node, Loader& loader, const Path& path, Count count,
+                        const std::string& expected, Function function) {
+    if (node.kind != YamlNode::Kind::kList) {
+      loader.refuse(path, describe(node) + for_key(path), expected);
+      return;
+    }
+    if (node.items.size() < count.least || node.items.size() > count.most) {
+      loader.refuse(path, std::to_string(node.items.size()) + " items" + for_key(path), expected);
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      const Path at = path / i;
+      loader.locate(at, node.items[i].line);
+      function(node.items[i], at);
+    }
+  }
+
+  std::vector<Field> fields_;
+};
+
+/// Reads a document of one schema and refuses what has the wrong shape. The loader is left ready for the checks of
+/// meaning, whose caller ends with `finish`.
+template <class T>
+T load_document(const Schema<T>& schema, std::string_view text, const std::string& file_name, Loader& loader) {
+  T object{};
+  schema.load(parse_yaml(text, file_name), object, loader);
+  loader.finish();
+  return object;
+}
+
+}  // namespace hypernat::config
