@@ -1,0 +1,142 @@
+// hypernat-workerhost: runs execution environments on one host.
+#include <fcntl.h>
+#include <poll.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "config/workerhost_config.h"
+#include "control/workerhost/heartbeat.h"
+#include "control/workerhost/server.h"
+
+namespace hypernat::workerhost {
+namespace {
+
+constexpr std::string_view kUsage =
+    "usage: hypernat-workerhost --config FILE\n"
+    "\n"
+    "Runs execution environments on this host, each on the network of its mapping.\n"
+    "FILE is a workerhost.yaml. Needs root. Stops at SIGTERM and SIGINT, and removes what it made.\n";
+
+/// The environments' first process counts on descriptors 0 to 3 being nothing of its own.
+void occupy_low_descriptors() {
+  int fd = -1;
+  while ((fd = checked(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening /dev/null")) <= 3) continue;
+  ::close(fd);
+}
+
+/// Blocked for every thread, and read from here instead.
+UniqueFd catch_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  checked(::sigprocmask(SIG_BLOCK, &signals, nullptr), "blocking signals");
+  return UniqueFd(checked(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "making a signalfd"));
+}
+
+/// Each slot has a descriptor; each environment three more for a while.
+void raise_descriptor_limit(std::uint32_t slots) {
+  constexpr rlim_t kBase = 256;
+  const rlim_t wanted = kBase + rlim_t{slots} * 4;
+  rlimit limit{};
+  checked(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");
+  if (limit.rlim_max < wanted)
+    throw std::runtime_error(std::to_string(slots) + " slots need " + std::to_string(wanted) +
+                             " open files, the limit is " + std::to_string(limit.rlim_max) + " (ulimit -Hn)");
+  limit.rlim_cur = limit.rlim_max;
+  checked(::setrlimit(RLIMIT_NOFILE, &limit), "raising the limit of open files");
+}
+
+/// Nobody but root looks into a directory that we make.
+void make_private_directory(const std::filesystem::path& directory) {
+  if (!directory.parent_path().empty() && !std::filesystem::exists(directory.parent_path()))
+    make_private_directory(directory.parent_path());
+  if (::mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST) throw_errno("making " + directory.string());
+}
+
+/// One process per state directory. A former one that was just killed needs a moment to be gone.
+UniqueFd lock_state(const std::filesystem::path& directory) {
+  const auto path = directory / "lock";
+  UniqueFd file(checked(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "opening " + path.string()));
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  throw std::runtime_error("another hypernat-workerhost uses " + directory.string());
+}
+
+/// The control plane's answer when it comes at once; else the block it gave in a former life; else waits for it.
+/// Nothing when a signal came first.
+std::optional<Ipv4Prefix> learn_block(Heartbeat& heartbeat, int stop) {
+  while (true) {
+    const HeartbeatState state = heartbeat.state();
+    if (state.block && (state.is_answered || state.beats > 0)) return state.block;
+    pollfd waits[] = {{.fd = stop, .events = POLLIN, .revents = 0},
+                      {.fd = heartbeat.news(), .events = POLLIN, .revents = 0}};
+    if (::poll(waits, 2, -1) < 0 && errno != EINTR) throw_errno("waiting for the control plane");
+    if (waits[0].revents != 0) return std::nullopt;
+    heartbeat.take_news();
+  }
+}
+
+void run(const config::WorkerhostConfig& config) {
+  if (::geteuid() != 0) throw std::runtime_error("network namespaces and BPF programs need root");
+  check_socket_path(config.socket);
+  occupy_low_descriptors();
+  const UniqueFd stop = catch_signals();
+  raise_descriptor_limit(config.slots);
+  make_private_directory(config.state_directory);
+  make_private_directory(config.socket.parent_path());
+  const UniqueFd lock = lock_state(config.state_directory);
+
+  Heartbeat heartbeat(config);
+  const auto block = learn_block(heartbeat, stop.get());
+  if (!block) return;
+  const auto start = std::chrono::steady_clock::now();
+  Server server(config, *block, heartbeat, stop.get());
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  spdlog::info("worker host {}: {} slots in {}, made in {} ms; listening on {}", config.name, config.slots,
+               to_string(*block), took.count(), config.socket.string());
+  server.run();
+  spdlog::info("worker host {}: stopping", config.name);
+}
+
+}  // namespace
+}  // namespace hypernat::workerhost
+
+int main(int argc, char** argv) {
+  using namespace hypernat;
+  const std::string_view option = argc > 1 ? argv[1] : "";
+  if (option == "--help" || option == "-h") {
+    std::cout << workerhost::kUsage;
+    return 0;
+  }
+  if (argc != 3 || option != "--config") {
+    std::cerr << workerhost::kUsage;
+    return 1;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("workerhost"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  try {
+    workerhost::run(config::load_workerhost_config(argv[2]));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "hypernat-workerhost: " << error.what() << '\n';
+    return 1;
+  }
+}

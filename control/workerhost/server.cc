@@ -1,0 +1,93 @@
+#include "control/workerhost/server.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <stdexcept>
+
+#include "control/workerhost/status.h"
+
+namespace hypernat::workerhost {
+
+void check_socket_path(const std::filesystem::path& path) {
+  if (path.native().size() >= sizeof(sockaddr_un::sun_path))
+    throw std::runtime_error(fmt::format("socket: {} has {} characters; a Unix socket's path has at most {}",
+                                         path.string(), path.native().size(), sizeof(sockaddr_un::sun_path) - 1));
+}
+
+Server::Server(const config::WorkerhostConfig& config, const Ipv4Prefix& block, Heartbeat& heartbeat, int stop)
+    : config_(config),
+      block_(block),
+      heartbeat_(heartbeat),
+      network_(config, block),
+      slots_(loop_, network_, config.slots),
+      host_{.loop = loop_, .slots = slots_, .launcher = launcher_, .status = [this] { return status(); }} {
+  loop_.watch(stop, EPOLLIN, [this](std::uint32_t) { loop_.stop(); });
+  loop_.watch(heartbeat_.news(), EPOLLIN, [this](std::uint32_t) { on_heartbeat(); });
+  listen();
+}
+
+Server::~Server() {
+  sessions_.clear();
+  if (listener_.is_open()) ::unlink(config_.socket.c_str());
+}
+
+void Server::listen() {
+  listener_ = UniqueFd(checked(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "making a socket"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  config_.socket.native().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ::unlink(config_.socket.c_str());
+  // Only the owner may connect, from the first moment on.
+  const mode_t old_mask = ::umask(0177);
+  const int bound = ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  ::umask(old_mask);
+  checked(bound, "binding " + config_.socket.string());
+  checked(::listen(listener_.get(), 1024), "listening on " + config_.socket.string());
+  loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_client(); });
+}
+
+void Server::accept_client() {
+  UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!connection.is_open()) {
+    if (errno != EAGAIN) spdlog::warn("cannot accept a client: {}", std::strerror(errno));
+    return;
+  }
+  const auto place = sessions_.emplace(sessions_.end());
+  *place = std::make_unique<Session>(host_, std::move(connection), [this, place] { sessions_.erase(place); });
+}
+
+void Server::on_heartbeat() {
+  heartbeat_.take_news();
+  const auto state = heartbeat_.state();
+  if (state.block && *state.block != block_)
+    throw std::runtime_error(
+        fmt::format("the control plane now gives this host the block {}, its slots are in {}: start again",
+                    to_string(*state.block), to_string(block_)));
+}
+
+std::string Server::status() const {
+  HostStatus status{
+      .name = config_.name, .block = block_, .heartbeat = heartbeat_.state(), .counts = network_.counts()};
+  const SlotPool& pool = slots_.pool();
+  status.slots = {.total = pool.total(), .free = pool.free(), .used = pool.used(), .resting = pool.resting()};
+  const auto now = EventLoop::Clock::now();
+  for (const auto& session : sessions_) {
+    const Session::Running* running = session ? session->running() : nullptr;
+    if (running == nullptr) continue;
+    status.environments.push_back({.slot = to_number(running->slot),
+                                   .address = network_.address(running->slot),
+                                   .function = running->request.function,
+                                   .mapping = running->request.mapping,
+                                   .pid = running->environment->pid(),
+                                   .age = std::chrono::duration_cast<std::chrono::milliseconds>(now - running->since)});
+  }
+  return to_json(status);
+}
+
+}  // namespace hypernat::workerhost

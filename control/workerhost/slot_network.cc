@@ -1,0 +1,218 @@
+#include "control/workerhost/slot_network.h"
+
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <stdexcept>
+
+#include "control/workerhost/links.h"
+
+namespace hypernat::workerhost {
+namespace {
+
+constexpr std::uint32_t kLoopbackIndex = 1;
+/// Beyond what the kernel itself may put into a new namespace.
+constexpr std::uint32_t kSlotDeviceIndex = 1000;
+/// Outer Ethernet, IPv4, UDP and VXLAN headers less the inner Ethernet header that the MTU does not count either.
+constexpr int kVxlanOverhead = 50;
+
+/// FNV-1a. Its only use is to tell worker hosts of one machine apart.
+std::uint32_t hash_of(const std::string& text) {
+  std::uint32_t hash = 2166136261U;
+  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619U;
+  return hash;
+}
+
+/// Settings of a slot's namespace, in force before it has a device.
+struct NetworkSetting {
+  const char* name;
+  const char* value;
+};
+constexpr NetworkSetting kSlotSettings[] = {
+    {"ipv6/conf/all/disable_ipv6", "1"},
+    // ping without capabilities
+    {"ipv4/ping_group_range", "0 2147483647"},
+    // What an environment leaves behind must die soon, for its slot to be used again; see SlotNetwork::is_quiet.
+    {"ipv4/tcp_orphan_retries", "3"},
+    {"ipv4/ipfrag_time", "2"},
+    // One tenant's round-trip times are none of the next one's business.
+    {"ipv4/tcp_no_metrics_save", "1"},
+};
+
+void apply_slot_settings() {
+  for (const auto& [name, value] : kSlotSettings)
+    if (has_network_setting(name)) write_network_setting(name, value);
+}
+
+/// Keeps the host's own IPv6 from speaking on a device of ours.
+void silence_ipv6(const std::string& device) {
+  const std::string setting = "ipv6/conf/" + device + "/disable_ipv6";
+  if (has_network_setting(setting)) write_network_setting(setting, "1");
+}
+
+bool has_address(const std::string& device, Ipv4Address address) {
+  ifaddrs* list = nullptr;
+  checked(::getifaddrs(&list), "listing the host's addresses");
+  bool found = false;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET || device != entry->ifa_name) continue;
+    sockaddr_in socket_address{};
+    std::memcpy(&socket_address, entry->ifa_addr, sizeof(socket_address));
+    found = found || Ipv4Address::from_network(socket_address.sin_addr.s_addr) == address;
+  }
+  ::freeifaddrs(list);
+  return found;
+}
+
+int mtu_of(const std::string& device) {
+  const UniqueFd socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "opening a socket"));
+  ifreq request{};
+  device.copy(request.ifr_name, IFNAMSIZ - 1);
+  checked(::ioctl(socket.get(), SIOCGIFMTU, &request), "reading the MTU of the underlay device " + device);
+  return request.ifr_mtu;
+}
+
+}  // namespace
+
+std::uint32_t link_group_of(const std::string& worker_host) {
+  return hash_of(worker_host) | 0x40000000U;
+}
+
+std::string tunnel_device_of(const std::string& worker_host) {
+  return fmt::format("hx{:04x}", hash_of(worker_host) & 0xffff);
+}
+
+std::string slot_device_of(const std::string& worker_host, SlotNumber slot) {
+  return fmt::format("hv{:04x}.{}", hash_of(worker_host) & 0xffff, to_number(slot));
+}
+
+SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefix& block)
+    : config_(config), block_(block), group_(link_group_of(config.name)) {
+  if (config_.slots > slots_of_block(block_))
+    throw std::runtime_error(fmt::format("{} slots do not fit the block {} ({} addresses for slots): lower `slots`",
+                                         config_.slots, to_string(block_), slots_of_block(block_)));
+  check_underlay();
+  remove_devices();
+  try {
+    make_tunnel();
+    make_slots();
+    guard_slots();
+  } catch (...) {
+    slots_.clear();
+    remove_devices();
+    throw;
+  }
+}
+
+SlotNetwork::~SlotNetwork() {
+  try {
+    remove_devices();
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+  }
+}
+
+void SlotNetwork::check_underlay() const {
+  const auto& [device, address] = config_.underlay;
+  const int mtu = mtu_of(device);
+  if (mtu < config_.mtu + kVxlanOverhead)
+    throw std::runtime_error(fmt::format("the underlay device {} has MTU {}; environments with MTU {} need {} there",
+                                         device, mtu, config_.mtu, config_.mtu + kVxlanOverhead));
+  if (!has_address(device, address))
+    throw std::runtime_error(
+        fmt::format("the underlay device {} does not have the address {}", device, to_string(address)));
+}
+
+void SlotNetwork::make_tunnel() {
+  const std::string name = tunnel_device_of(config_.name);
+  netlink_.execute(add_vxlan({.name = name,
+                              .alias = "hypernat worker host " + config_.name,
+                              .group = group_,
+                              .mtu = config_.mtu,
+                              .port = config_.vxlan_port}));
+  silence_ipv6(name);
+  const std::uint32_t ifindex = devices_of_group(netlink_, group_).at(name);
+  steering_ = std::make_unique<Steering>(SteeringConfig{.dataplane = config_.dataplane,
+                                                        .underlay = config_.underlay.address,
+                                                        .vxlan_ifindex = ifindex,
+                                                        .gateway_mac = config_.gateway.mac,
+                                                        .slots = config_.slots});
+  netlink_.execute(add_classifier_queue(ifindex));
+  netlink_.execute(add_ingress_program(ifindex, steering_->from_tunnel(), "hypernat_from_tunnel"));
+}
+
+SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const NamespaceVisit& visit) const {
+  const Ipv4Address address = slot_address(block_, number);
+  Slot slot{.steering = {.address = address, .mac = slot_mac(address)}, .network_namespace = visit.enter_new()};
+  apply_slot_settings();
+  NetlinkMessage messages[] = {
+      set_up(kLoopbackIndex),
+      add_veth({.inside = "eth0",
+                .inside_index = kSlotDeviceIndex,
+                .inside_mac = slot.steering.mac,
+                .outside = slot_device_of(config_.name, number),
+                .outside_alias = fmt::format("hypernat worker host {} slot {}", config_.name, to_number(number)),
+                .outside_namespace = visit.home(),
+                .outside_group = group_,
+                .mtu = config_.mtu}),
+      add_host_address(kSlotDeviceIndex, address),
+      add_permanent_neighbour(kSlotDeviceIndex, config_.gateway.address, config_.gateway.mac),
+      add_default_route(kSlotDeviceIndex, config_.gateway.address, address),
+  };
+  NetlinkSocket().execute(messages);
+  return slot;
+}
+
+void SlotNetwork::make_slots() {
+  const NamespaceVisit visit;
+  slots_.reserve(config_.slots);
+  for (std::uint32_t number = 0; number < config_.slots; ++number) {
+    try {
+      slots_.push_back(make_slot(SlotNumber{number}, visit));
+    } catch (const std::system_error& error) {
+      throw std::runtime_error(fmt::format("slot {} of {}: {}", number, config_.slots, error.what()));
+    }
+  }
+}
+
+void SlotNetwork::guard_slots() {
+  const auto devices = devices_of_group(netlink_, group_);
+  std::vector<NetlinkMessage> messages;
+  messages.reserve(3 * slots_.size());
+  for (std::uint32_t number = 0; number < slots_.size(); ++number) {
+    const std::string device = slot_device_of(config_.name, SlotNumber{number});
+    const std::uint32_t ifindex = devices.at(device);
+    slots_[number].steering.ifindex = ifindex;
+    silence_ipv6(device);
+    messages.push_back(add_classifier_queue(ifindex));
+    messages.push_back(add_ingress_program(ifindex, steering_->from_slot(), "hypernat_from_slot"));
+    messages.push_back(set_up(ifindex));
+  }
+  netlink_.execute(messages);
+}
+
+void SlotNetwork::remove_devices() {
+  delete_group(netlink_, group_);
+}
+
+void SlotNetwork::attach(SlotNumber slot, MappingNumber mapping) {
+  steering_->attach(slots_.at(to_number(slot)).steering, mapping);
+}
+
+void SlotNetwork::detach(SlotNumber slot) {
+  steering_->detach(slots_.at(to_number(slot)).steering);
+}
+
+bool SlotNetwork::is_quiet(SlotNumber slot) const {
+  const NamespaceVisit visit;
+  visit.enter(network_namespace(slot));
+  return is_network_quiet();
+}
+
+}  // namespace hypernat::workerhost

@@ -1,0 +1,299 @@
+"""A worker host alone: fake data plane, fake control plane, tenants, and a client of its socket.
+
+Everything lies in the network and mount namespace that the test was started in. The data plane is the kernel's: for
+each mapping one VXLAN device with the gateway's MAC address, in a namespace that plays the tenant.
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+
+HOST = "192.0.2.11"
+DATAPLANE = "192.0.2.1"
+BLOCK = "100.64.0.0/20"
+GATEWAY_MAC = "02:00:00:00:00:01"
+SERVER = "10.0.1.10"
+RESOLVER = "10.0.1.53"
+TENANTS = {"acme": 100, "globex": 200}
+
+
+def run(*command, check=True, **options):
+    """Runs a program to its end and returns its standard output."""
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60, check=False, **options)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def wait_until(condition, seconds=10, what="the condition"):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise TimeoutError(f"{what}: not within {seconds} s")
+
+
+class FakeControl:
+    """Answers a worker host's registrations over a Unix socket, and remembers them."""
+
+    def __init__(self, path, block=BLOCK):
+        self.path = str(path)
+        self.block = block
+        self.registrations = []
+        self.server = None
+
+    def start(self):
+        control = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self):  # pylint: disable=invalid-name
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                control.registrations.append((self.path, json.loads(body)))
+                answer = json.dumps({"Block": control.block}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def address_string(self):
+                return "unix"
+
+            def log_message(self, *_):
+                pass
+
+        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads = True
+
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self.server = Server(self.path, Handler)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            os.unlink(self.path)
+            self.server = None
+
+
+class Environment:
+    """One environment: its connection, and what it wrote."""
+
+    def __init__(self, path, request, descriptors, pipes=()):
+        self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.connection.connect(str(path))
+        socket.send_fds(self.connection, [json.dumps(request).encode()], descriptors)
+        self.pipes = pipes
+
+    def event(self, timeout=20):
+        self.connection.settimeout(timeout)
+        data = self.connection.recv(1 << 20)
+        if not data:
+            raise EOFError("the worker host hung up")
+        return json.loads(data)
+
+    def events(self):
+        """All events up to the end."""
+        found = [self.event()]
+        while found[-1]["Event"] == "started":
+            found.append(self.event())
+        return found
+
+    def close(self):
+        self.connection.close()
+        for pipe in self.pipes:
+            with contextlib.suppress(OSError):
+                os.close(pipe)
+
+
+class Lab:
+    """The namespaces, the tenants' servers, and a worker host process."""
+
+    def __init__(self, binary, slots=8):
+        self.binary = binary
+        self.slots = slots
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hypernat-workerhost-", dir="/run"))
+        self.socket = self.folder / "wh1" / "environments.sock"
+        self.control = FakeControl(self.folder / "control.sock")
+        self.log = self.folder / "workerhost.log"
+        self.process = None
+        self.children = []
+
+    # -- network
+
+    def build_network(self):
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "netns", "add", "dataplane")
+        run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "hosts", "netns", "dataplane")
+        run("ip", "address", "add", f"{HOST}/24", "dev", "uplink")
+        run("ip", "link", "set", "uplink", "up")
+        self.in_namespace("dataplane", "ip", "address", "add", f"{DATAPLANE}/24", "dev", "hosts")
+        self.in_namespace("dataplane", "ip", "link", "set", "hosts", "up")
+        for tenant, number in TENANTS.items():
+            self.build_tenant(tenant, number)
+
+    def build_tenant(self, tenant, number):
+        run("ip", "netns", "add", tenant)
+        self.in_namespace("dataplane", "ip", "link", "add", f"vxlan{number}", "type", "vxlan", "id", number, "local",
+                          DATAPLANE, "remote", HOST, "dstport", 4789, "nolearning")
+        self.in_namespace("dataplane", "ip", "link", "set", f"vxlan{number}", "netns", tenant)
+        inside = f"vxlan{number}"
+        commands = [f"link set {inside} address {GATEWAY_MAC} mtu 1450 up", "link set lo up",
+                    f"address add {SERVER}/32 dev lo", f"address add {RESOLVER}/32 dev lo",
+                    f"route add {BLOCK} dev {inside} src {SERVER}"]
+        commands += [f"neighbour add 100.64.0.{n} lladdr 02:00:64:40:00:{n:02x} nud permanent dev {inside}"
+                     for n in range(1, 255)]
+        batch = self.folder / f"{tenant}.batch"
+        batch.write_text("\n".join(commands) + "\n")
+        self.in_namespace(tenant, "ip", "-batch", batch)
+
+    def start_servers(self):
+        for tenant in TENANTS:
+            pages = self.folder / tenant
+            pages.mkdir()
+            (pages / "index.html").write_text(f"page of {tenant}\n")
+            self.spawn(tenant, "/usr/bin/python3", "-m", "http.server", "--bind", SERVER, "--directory", pages, 80)
+            self.spawn(tenant, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                       f"--listen-address={RESOLVER}", "--bind-interfaces", "--user=root", "--pid-file=",
+                       f"--address=/web.internal/{SERVER}", f"--txt-record=whoami.internal,{tenant}")
+        for tenant in TENANTS:
+            wait_until(lambda tenant=tenant: ":80" in self.in_namespace(tenant, "ss", "-Hltn"), what="the web server")
+            wait_until(lambda tenant=tenant: ":53" in self.in_namespace(tenant, "ss", "-Hlun"), what="the resolver")
+
+    @staticmethod
+    def in_namespace(namespace, *command, **options):
+        return run("ip", "netns", "exec", namespace, *command, **options)
+
+    def spawn(self, namespace, *command, **options):
+        options.setdefault("stdout", subprocess.DEVNULL)
+        options.setdefault("stderr", subprocess.DEVNULL)
+        # pylint: disable-next=consider-using-with
+        child = subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, command)], **options)
+        self.children.append(child)
+        return child
+
+    # -- the worker host
+
+    def configuration(self):
+        path = self.folder / "workerhost.yaml"
+        path.write_text(f"""name: wh1
+zone: a
+underlay:
+  device: uplink
+  address: {HOST}
+dataplane: {DATAPLANE}
+gateway:
+  address: 169.254.100.1
+  mac: {GATEWAY_MAC}
+vxlan_port: 4789
+mtu: 1450
+socket: {self.socket}
+control: {self.control.path}
+slots: {self.slots}
+state_directory: {self.folder}/wh1
+""")
+        return path
+
+    def start(self, wait=True):
+        with open(self.log, "ab") as log:
+            # pylint: disable-next=consider-using-with
+            self.process = subprocess.Popen([self.binary, "--config", self.configuration()], stdout=log, stderr=log)
+        if wait:
+            wait_until(self.is_listening, seconds=60, what=f"the worker host's socket; its log: {self.log_text()}")
+
+    def is_listening(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the worker host ended with {self.process.returncode}: {self.log_text()}")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
+    def log_text(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(60)
+        return self.process.returncode if self.process else None
+
+    def close(self):
+        self.stop()
+        for child in self.children:
+            child.terminate()
+            child.wait(10)
+        self.control.stop()
+        for namespace in ["dataplane", *TENANTS]:
+            run("ip", "netns", "delete", namespace, check=False)
+        run("ip", "link", "delete", "uplink", check=False)
+        shutil.rmtree(self.folder)
+
+    # -- its clients
+
+    def status(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(str(self.socket))
+            client.send(b'{"Query":"status"}')
+            client.settimeout(10)
+            return json.loads(client.recv(1 << 20))
+
+    def drops(self):
+        return self.status()["Drops"]
+
+    def request(self, command, tenant="acme", timeout=30, variables=None, mapping=None):
+        number = TENANTS[tenant] if mapping is None else mapping
+        return {"Function": f"{tenant}-test", "Mapping": number, "Resolver": RESOLVER, "Command": list(command),
+                "Environment": variables or {}, "TimeoutSeconds": timeout}
+
+    def environment(self, command, stdin=None, **request):
+        """Starts an environment; its output goes to pipes[0] and pipes[1], its input is stdin or empty."""
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        empty = os.open("/dev/null", os.O_RDONLY)
+        try:
+            return Environment(self.socket, self.request(command, **request),
+                               [empty if stdin is None else stdin, out_write, err_write], (out_read, err_read))
+        finally:
+            os.close(out_write)
+            os.close(err_write)
+            os.close(empty)
+
+    def run(self, command, **request):
+        """Runs a command to its end: (last event, standard output, standard error)."""
+        environment = self.environment(command, **request)
+        try:
+            output = {pipe: b"" for pipe in environment.pipes}
+            open_pipes = set(output)
+            while open_pipes:
+                ready, _, _ = select.select(list(open_pipes), [], [], 60)
+                if not ready:
+                    raise TimeoutError(f"no output and no end: {command}")
+                for pipe in ready:
+                    data = os.read(pipe, 1 << 16)
+                    output[pipe] += data
+                    if not data:
+                        open_pipes.discard(pipe)
+            last = environment.events()[-1]
+            return last, output[environment.pipes[0]].decode(), output[environment.pipes[1]].decode()
+        finally:
+            environment.close()
+
+    def shell(self, script, **request):
+        """Like run, with a shell; the output's trailing newline is cut."""
+        last, out, err = self.run(["sh", "-c", script], **request)
+        return last.get("ExitCode"), out.rstrip("\n"), err
