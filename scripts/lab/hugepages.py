@@ -24,7 +24,7 @@ class Hugepages:
         self.handle = None
 
     def reserve(self):
-        if not POOL.is_dir():
+        if not POOL.is_dir() or self.pages * BYTES_PER_PAGE > _available_bytes() // 2:
             return False
         try:
             with _ledger():
@@ -92,6 +92,11 @@ def _is_held(entry):
 
 def _read(name):
     return int((POOL / name).read_text(encoding="ascii"))
+
+
+def _available_bytes():
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
 
 
 def settle():

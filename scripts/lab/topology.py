@@ -15,6 +15,8 @@ import pathlib
 import machine
 from machine import ip, make_namespace, run
 
+TAPS = ("hn-inside", "hn-outside")
+BRIDGES = ("br-inside", "br-outside")
 DATAPLANE_INSIDE = "192.0.2.1"
 DATAPLANE_OUTSIDE = "198.51.100.1"
 VXLAN_PORT = 4789
@@ -44,7 +46,7 @@ class Tenant:
 
 
 WORKER_HOSTS = [WorkerHost("wh1", "192.0.2.11"), WorkerHost("wh2", "192.0.2.12")]
-TENANTS = [Tenant("acme", "111111111111", "198.51.100.11", 5001), Tenant("globex", "222222222222", "198.51.100.12", 5002)]
+TENANTS = [Tenant("acme", "111122223333", "198.51.100.11", 5001), Tenant("globex", "444455556666", "198.51.100.12", 5002)]
 
 
 def prepare_mounts():
@@ -69,12 +71,12 @@ def make_bridge(name, tap):
 
 
 def join(bridge, namespace, address):
-    """A cable from the bridge into a namespace of the same name; its end there is called `underlay`."""
+    """A cable from the bridge into a namespace of the same name; its end there is called `eth0`."""
     make_namespace(namespace)
-    ip(f"link add {namespace} type veth peer name underlay netns {namespace}")
+    ip(f"link add {namespace} type veth peer name eth0 netns {namespace}")
     ip(f"link set {namespace} master {bridge} up")
-    ip(f"addr add {address}/24 dev underlay", namespace)
-    ip("link set underlay up", namespace)
+    ip(f"addr add {address}/24 dev eth0", namespace)
+    ip("link set eth0 up", namespace)
 
 
 def make_tenant_network(tenant):
@@ -89,13 +91,13 @@ def make_tenant_network(tenant):
 
 def make_network():
     prepare_mounts()
-    for tap, bridge in (("inside", "br-inside"), ("outside", "br-outside")):
+    for tap, bridge in zip(TAPS, BRIDGES):
         make_tap(tap)
         make_bridge(bridge, tap)
     for host in WORKER_HOSTS:
-        join("br-inside", host.name, host.address)
+        join(BRIDGES[0], host.name, host.address)
     for tenant in TENANTS:
-        join("br-outside", tenant.name, tenant.vtep)
+        join(BRIDGES[1], tenant.name, tenant.vtep)
         make_tenant_network(tenant)
 
 
