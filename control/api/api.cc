@@ -1,0 +1,54 @@
+#include "control/api/api.h"
+
+#include "control/api/errors.h"
+#include "control/lifecycle/journal.h"
+
+namespace hypernat::control {
+namespace {
+
+PathParts split(const std::string& path) {
+  PathParts parts;
+  std::size_t begin = 1;
+  while (begin <= path.size()) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    parts.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (!parts.empty() && parts.back().empty()) parts.pop_back();  // "…/functions/" is "…/functions"
+  return parts;
+}
+
+}  // namespace
+
+Refusal unknown_operation(const ApiRequest& request) {
+  return {RefusalKind::kUnknownOperation, "Found " + request.method + " " + request.path +
+                                              ", which nothing here serves; paths begin with /2015-03-31/functions or "
+                                              "/hypernat/v1"};
+}
+
+std::size_t Api::body_limit(const ApiRequest& request) {
+  return request.path.ends_with("/invocations") ? kMaxPayload : kMaxBody;
+}
+
+ApiResponse Api::handle(const ApiRequest& request) {
+  try {
+    return route(request);
+  } catch (const Refusal& refusal) {
+    return error_response(refusal);
+  } catch (const std::exception& error) {
+    log_warning(request.method + " " + request.path + ": " + error.what());
+    return error_response(ErrorName{.status = 500, .type = "ServiceException"}, error.what());
+  }
+}
+
+ApiResponse Api::route(const ApiRequest& request) {
+  if (request.body.size() > body_limit(request))
+    throw Refusal(RefusalKind::kTooLarge, "Found a body of " + std::to_string(request.body.size()) +
+                                              " bytes; expected at most " + std::to_string(body_limit(request)));
+  const auto parts = split(request.path);
+  if (parts.size() >= 2 && parts[0] == "2015-03-31" && parts[1] == "functions") return lambda(request, parts);
+  if (parts.size() >= 3 && parts[0] == "hypernat" && parts[1] == "v1") return management(request, parts);
+  throw unknown_operation(request);
+}
+
+}  // namespace hypernat::control

@@ -1,0 +1,276 @@
+// The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, Delete and Invoke.
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "config/names.h"
+#include "control/api/api.h"
+#include "control/api/base64.h"
+#include "control/api/environment_protocol.h"
+#include "control/api/errors.h"
+#include "control/api/function_json.h"
+#include "control/api/invocation.h"
+
+namespace hypernat::control {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMostInvocations = 256;
+constexpr std::uint32_t kFunctionsPerPage = 50;  // AWS's
+
+ApiResponse answer(int status, const Json& body) {
+  return {.status = status,
+          .headers = {},
+          .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+std::string value(const std::map<std::string, std::string>& map, const std::string& name) {
+  const auto found = map.find(name);
+  return found == map.end() ? std::string() : found->second;
+}
+
+// "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260131/us-east-1/lambda/aws4_request, …" → "AKIAEXAMPLE"
+std::string credential_key(const std::string& authorization) {
+  constexpr std::string_view kCredential = "Credential=";
+  const auto begin = authorization.find(kCredential);
+  if (begin == std::string::npos) return {};
+  const auto key = begin + kCredential.size();
+  return authorization.substr(key, authorization.find('/', key) - key);
+}
+
+FunctionView view(Controller::Lifecycle& lifecycle, const Function& function, const std::string& region) {
+  const auto& network = function.next_network ? *function.next_network : function.network;
+  return {.function = function,
+          .arn = function_arn(region, function),
+          .vpc = lifecycle.functions.vpc_of(function.account, network),
+          .state_reason = lifecycle.functions.state_reason(function, lifecycle.live)};
+}
+
+// What a command finds in its environment, beside its own variables: AWS's names.
+std::map<std::string, std::string> environment_of(const Function& function, const std::string& region) {
+  auto environment = function.settings.environment;
+  environment.erase(kCommandVariable);
+  environment["AWS_REGION"] = region;
+  environment["AWS_LAMBDA_FUNCTION_NAME"] = function.name;
+  environment["AWS_LAMBDA_FUNCTION_VERSION"] = "$LATEST";
+  environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = std::to_string(function.settings.memory_megabytes);
+  return environment;
+}
+
+// The body of a failed invocation whose command wrote none.
+std::string error_payload(const InvocationResult& result, const Function& function) {
+  std::string type = "Runtime.ExitError";
+  std::string message = result.message;
+  switch (result.end) {
+    case InvocationEnd::kExited:
+      message = "The command exited with status " + std::to_string(result.code);
+      break;
+    case InvocationEnd::kSignalled:
+      message = "The command was ended by signal " + std::to_string(result.code);
+      break;
+    case InvocationEnd::kTimedOut:
+      type = "Sandbox.Timedout";
+      message = "Task timed out after " + std::to_string(function.settings.timeout_seconds) + ".00 seconds";
+      break;
+    case InvocationEnd::kOutputTooLarge:
+      type = "Function.ResponseSizeTooLarge";
+      message =
+          "Response payload size exceeded maximum allowed payload size (" + std::to_string(kMaxPayload) + " bytes).";
+      break;
+    case InvocationEnd::kFailed:
+      type = "Runtime.StartError";
+      break;
+  }
+  return Json{{"errorType", type}, {"errorMessage", message}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+ApiResponse invocation_response(const InvocationResult& result, const Function& function, const ApiRequest& request) {
+  ApiResponse response{.status = 200,
+                       .headers = {{"X-Amz-Executed-Version", "$LATEST"}, {"x-amzn-RequestId", random_uuid()}},
+                       .content_type = "application/json",
+                       .body = {}};
+  if (value(request.headers, "x-amz-log-type") == "Tail")
+    response.headers["X-Amz-Log-Result"] = base64(result.log_tail);
+  const bool is_good = result.end == InvocationEnd::kExited && result.code == 0;
+  const bool has_own_body = result.end == InvocationEnd::kExited && !result.output.empty();
+  if (!is_good) response.headers["X-Amz-Function-Error"] = "Unhandled";
+  response.body = is_good || has_own_body ? result.output : error_payload(result, function);
+  return response;
+}
+
+// Counts an invocation while it runs.
+class Running {
+ public:
+  explicit Running(std::atomic<int>& count) : count_(count) {
+    if (++count_ <= kMostInvocations) return;
+    --count_;
+    throw Refusal(RefusalKind::kTooManyRequests,
+                  "Rate Exceeded: " + std::to_string(kMostInvocations) + " invocations are running");
+  }
+  ~Running() { --count_; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
+}  // namespace
+
+std::string Api::account_of(const ApiRequest& request) const {
+  if (const auto header = value(request.headers, "x-hypernat-account"); !header.empty()) {
+    if (config::is_account(header)) return header;
+    throw invalid_parameter("X-Hypernat-Account: found \"" + header + "\"; expected 12 decimal digits");
+  }
+  const auto key = credential_key(value(request.headers, "authorization"));
+  if (key.empty())
+    throw Refusal(
+        RefusalKind::kAccessDenied,
+        "Found no account; expected the header X-Hypernat-Account, or an Authorization whose access key id is "
+        "among accounts in control.yaml");
+  if (const auto account = value(settings_.accounts_by_key, key); !account.empty()) return account;
+  throw Refusal(RefusalKind::kAccessDenied, "The access key id " + key + " is not among accounts in control.yaml");
+}
+
+// A name, "account:function:name", or the whole ARN; a qualifier may only be $LATEST.
+Api::FunctionName Api::resolve(const std::string& account, const std::string& identifier) const {
+  static const std::regex kArn(
+      R"((?:arn:aws[a-z-]*:lambda:([a-z0-9-]+):)?(\d{12}):function:([a-zA-Z0-9_-]{1,64})(?::(\$LATEST|[a-zA-Z0-9_-]+))?)");
+  FunctionName name{.account = account, .name = identifier};
+  std::smatch match;
+  if (identifier.size() <= 256 && std::regex_match(identifier, match, kArn)) {
+    if (match[2] != account)
+      throw Refusal(RefusalKind::kAccessDenied,
+                    "Found the function of account " + match[2].str() + " in a request of account " + account);
+    if (match[1].matched && match[1] != settings_.region)
+      throw not_found("Function not found: " + identifier + "; this is region " + settings_.region);
+    if (match[4].matched && match[4] != "$LATEST") throw not_found("Function not found: " + identifier);
+    name.name = match[3];
+  }
+  check_function_name(name.name);
+  return name;
+}
+
+ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
+  if (parts.size() == 2) {
+    if (request.method == "POST") return create_function(request);
+    if (request.method == "GET") return list_functions(request);
+    throw unknown_operation(request);
+  }
+  const auto name = resolve(account_of(request), parts[2]);
+  if (const auto qualifier = value(request.query, "Qualifier"); !qualifier.empty() && qualifier != "$LATEST")
+    throw not_found("Function not found: " + name.name + ":" + qualifier + "; only $LATEST is kept");
+  return function(request, name, {parts.begin() + 3, parts.end()});
+}
+
+ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, const PathParts& rest) {
+  const auto show = [&] {
+    return controller_.read([&](Controller::Lifecycle& lifecycle) {
+      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name), settings_.region));
+    });
+  };
+  const auto& method = request.method;
+  const std::string what = rest.empty() ? "" : rest.front();
+  if (rest.size() > 1) throw unknown_operation(request);
+  if (what.empty() && method == "GET") return answer(200, {{"Configuration", show()}, {"Code", Json::object()}});
+  if (what == "configuration" && method == "GET") return answer(200, show());
+  if (what == "configuration" && method == "PUT") {
+    const auto body = parse_body(request.body);
+    return answer(200, controller_.change([&](Controller::Lifecycle& lifecycle) {
+      const auto changes = read_changes(body, lifecycle.now);
+      return to_json(view(lifecycle, lifecycle.functions.update(name.account, name.name, changes, lifecycle.now),
+                          settings_.region));
+    }));
+  }
+  if (what.empty() && method == "DELETE") {
+    controller_.change([&](Controller::Lifecycle& lifecycle) { lifecycle.functions.erase(name.account, name.name); });
+    return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
+  }
+  if (what == "invocations" && method == "POST") return invoke_function(request, name);
+  throw unknown_operation(request);
+}
+
+ApiResponse Api::create_function(const ApiRequest& request) {
+  const auto account = account_of(request);
+  const auto body = parse_body(request.body);
+  return answer(201, controller_.change([&](Controller::Lifecycle& lifecycle) {
+    auto function = read_function(account, body, lifecycle.now);
+    function.name = resolve(account, function.name).name;
+    return to_json(view(lifecycle, lifecycle.functions.create(std::move(function), lifecycle.now), settings_.region));
+  }));
+}
+
+ApiResponse Api::list_functions(const ApiRequest& request) {
+  const auto account = account_of(request);
+  std::uint32_t most = kFunctionsPerPage;
+  if (const auto wanted = value(request.query, "MaxItems"); !wanted.empty()) {
+    if (wanted.size() > 5 || wanted.find_first_not_of("0123456789") != std::string::npos || std::stoul(wanted) < 1 ||
+        std::stoul(wanted) > 10'000)
+      throw invalid_parameter("MaxItems: found \"" + wanted + "\"; expected 1 to 10000");
+    most = static_cast<std::uint32_t>(std::stoul(wanted));
+  }
+  const auto after = value(request.query, "Marker");
+  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
+    // One more than the page tells whether there is another.
+    auto functions = control::list_functions(lifecycle.database, account, after, most + 1);
+    Json body{{"Functions", Json::array()}};
+    if (functions.size() > most) {
+      functions.pop_back();
+      body["NextMarker"] = functions.back().name;
+    }
+    for (const auto& each : functions) body["Functions"].push_back(to_json(view(lifecycle, each, settings_.region)));
+    return body;
+  }));
+}
+
+ApiResponse Api::invoke_function(const ApiRequest& request, const FunctionName& name) {
+  const auto type = value(request.headers, "x-amz-invocation-type");
+  if (!type.empty() && type != "RequestResponse" && type != "DryRun")
+    throw invalid_parameter("X-Amz-Invocation-Type: found \"" + type + "\"; expected RequestResponse or DryRun");
+  Function function;
+  const auto place = controller_.read([&](Controller::Lifecycle& lifecycle) {
+    function = lifecycle.functions.invocable(name.account, name.name);
+    return lifecycle.placement.choose(function, lifecycle.now);
+  });
+  if (type == "DryRun") return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
+
+  EnvironmentRequest wanted;
+  wanted.function = function.name;
+  wanted.mapping = place.mapping;
+  if (place.resolver) wanted.resolver = to_string(*place.resolver);
+  wanted.command = command_of(function);
+  wanted.environment = environment_of(function, settings_.region);
+  wanted.timeout = std::chrono::seconds(function.settings.timeout_seconds);
+  if (wanted.command.empty())
+    throw invalid_parameter("Function " + name.name +
+                            " has nothing to run; expected its command in Environment.Variables." + kCommandVariable +
+                            R"(, such as ["curl", "http://web.internal/"])");
+  const Running running(invocations_);
+  const auto result = invoke({.socket = place.host.socket, .request = wanted, .payload = request.body}, is_stopping_);
+  return invocation_response(result, function, request);
+}
+
+ApiResponse Api::place(const ApiRequest& request) {
+  const auto body = parse_body(request.body);
+  Fields fields(body);
+  const auto account = fields.text("Account");
+  const auto identifier = fields.text("FunctionName");
+  fields.finish();
+  if (!config::is_account(account)) throw unexpected("Account", '"' + account + '"', "12 decimal digits");
+  const auto name = resolve(account, identifier);
+  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
+    const auto function = lifecycle.functions.invocable(name.account, name.name);
+    const auto place = lifecycle.placement.choose(function, lifecycle.now);
+    return Json{{"WorkerHost", place.host.name},
+                {"Socket", place.host.socket},
+                {"Mapping", place.mapping},
+                {"MappingUid", place.mapping_uid},
+                {"Resolver", place.resolver ? to_string(*place.resolver) : std::string()},
+                {"Command", command_of(function)},
+                {"TimeoutSeconds", function.settings.timeout_seconds},
+                {"Environment", environment_of(function, settings_.region)}};
+  }));
+}
+
+}  // namespace hypernat::control

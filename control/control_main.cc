@@ -1,0 +1,128 @@
+// hypernat-control: functions become mappings, mappings become interfaces, and the table of them is published.
+//
+// Three kinds of threads: HTTP's, the beat, and this one, which waits for a signal.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "config/control_config.h"
+#include "config/store.h"
+#include "control/api/api.h"
+#include "control/api/http_server.h"
+#include "control/lifecycle/controller.h"
+#include "control/store/lock_file.h"
+#include "control/store/schema.h"
+
+namespace hypernat::control {
+namespace {
+
+// Calls `beat` at once and then at every interval, until destroyed.
+class Beat {
+ public:
+  Beat(std::chrono::milliseconds interval, std::function<void()> beat)
+      : thread_([this, interval, beat = std::move(beat)] {
+          std::unique_lock lock(mutex_);
+          do {
+            lock.unlock();
+            try {
+              beat();
+            } catch (const std::exception& error) {
+              spdlog::error("{}", error.what());
+            }
+            lock.lock();
+          } while (!stop_.wait_for(lock, interval, [this] { return is_over_; }));
+        }) {}
+
+  ~Beat() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_over_ = true;
+    }
+    stop_.notify_one();
+    thread_.join();
+  }
+  Beat(const Beat&) = delete;
+  Beat& operator=(const Beat&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool is_over_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+// Blocked here, before any thread is made, so that they reach `sigwait` and nobody else.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+ApiSettings api_settings(const config::ControlConfig& config) {
+  ApiSettings settings{.region = config.region, .accounts_by_key = {}};
+  for (const auto& key : config.access_keys) settings.accounts_by_key.emplace(key.access_key_id, key.account);
+  return settings;
+}
+
+void run(const config::ControlConfig& config) {
+  const auto signals = block_signals();
+  const LockFile database_lock(config.database.string() + ".lock", "The database " + config.database.string());
+  const LockFile store_lock(config.store.directory / "publisher.lock", "The store " + config.store.directory.string());
+
+  const SystemClock clock;
+  const auto mask = ::umask(0027);  // functions' environments are nobody else's business
+  Database database(config.database);
+  ::umask(mask);
+  prepare_schema(database, clock.now());
+  const auto store = config::open_directory_store(config.store.directory);
+  TimedProvisioner provisioner(config.provisioning_time);
+  Controller controller({.database = database,
+                         .store = *store,
+                         .provisioner = provisioner,
+                         .clock = clock,
+                         .settings = {.lambda_vpc = config.lambda_vpc.prefix,
+                                      .worker_host_block = config.lambda_vpc.worker_host_block,
+                                      .mapping_reuse_after = config.mapping_reuse_after}});
+  Api api(controller, api_settings(config));
+  HttpServer server(api, config.listen);
+  spdlog::info("database {}, store {}", config.database.string(), config.store.directory.string());
+  const Beat beat(config.store.beat, [&] { controller.beat(); });
+  server.start();
+
+  int received = 0;
+  sigwait(&signals, &received);
+  api.stop();
+  spdlog::info("stopping on {}", received == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+}  // namespace
+}  // namespace hypernat::control
+
+int main(int argc, char** argv) {
+  CLI::App app("The control plane of Hypernat: provisions an interface once per network configuration.",
+               "hypernat-control");
+  std::string file;
+  app.add_option("--config", file, "control.yaml")->required();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("control", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    hypernat::control::run(hypernat::config::load_control_config(file));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hypernat-control: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

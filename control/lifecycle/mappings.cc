@@ -1,0 +1,180 @@
+#include "control/lifecycle/mappings.h"
+
+#include <algorithm>
+
+#include "control/lifecycle/addresses.h"
+#include "control/store/counters.h"
+#include "control/store/mapping_store.h"
+#include "control/store/network_store.h"
+
+namespace hypernat::control {
+namespace {
+
+constexpr int kBeatsAlive = 3;
+
+bool holds(const config::DataplaneStatus& status, std::uint64_t epoch, std::uint64_t generation) {
+  return status.epoch == epoch && status.generation >= generation;
+}
+
+bool is_held_by_all(const Interface& interface, std::uint64_t epoch, const std::vector<config::DataplaneStatus>& live) {
+  if (live.empty() || !interface.generation) return false;
+  return std::all_of(live.begin(), live.end(),
+                     [&](const auto& status) { return holds(status, epoch, *interface.generation); });
+}
+
+// Where a mapping stands, told from its interfaces alone.
+MappingState state_of(const std::vector<Interface>& interfaces) {
+  if (interfaces.empty()) return MappingState::kProvisioning;
+  const bool any_active =
+      std::any_of(interfaces.begin(), interfaces.end(), [](const auto& interface) { return interface.is_active; });
+  return any_active ? MappingState::kActive : MappingState::kPublishing;
+}
+
+}  // namespace
+
+std::vector<config::DataplaneStatus> live_dataplanes(const std::vector<config::DataplaneStatus>& statuses,
+                                                     TimePoint now) {
+  std::vector<config::DataplaneStatus> live;
+  for (const auto& status : statuses) {
+    // A status from the future is as strange as one from long ago: a clock was set.
+    const auto age = std::chrono::abs(now - from_milliseconds(status.unix_milliseconds));
+    if (age < kBeatsAlive * std::chrono::milliseconds(status.beat_milliseconds)) live.push_back(status);
+  }
+  return live;
+}
+
+std::string Mappings::describe(const Mapping& mapping) {
+  const auto subnet = find_subnet(parts_.database, mapping.subnet);
+  std::string text = "mapping " + std::to_string(mapping.number) + " (" + (subnet ? subnet->id : "?");
+  for (const auto& group : mapping.groups) text += " " + group;
+  return text + ") of " + mapping.account;
+}
+
+void Mappings::move_to(Mapping& mapping, MappingState state, TimePoint now) {
+  mapping.state = state;
+  mapping.since = now;
+  if (state != MappingState::kFailed) mapping.reason_code = mapping.reason = {};
+  put(parts_.database, mapping);
+  parts_.journal.note(describe(mapping) + " is " + to_string(state) +
+                      (mapping.reason.empty() ? "" : ": " + mapping.reason));
+}
+
+void Mappings::fail(Mapping& mapping, const std::string& code, const std::string& reason, TimePoint now) {
+  mapping.reason_code = code;
+  mapping.reason = reason;
+  move_to(mapping, MappingState::kFailed, now);
+}
+
+std::uint64_t Mappings::acquire(const NetworkConfiguration& configuration, TimePoint now) {
+  auto& database = parts_.database;
+  auto mapping = find_mapping(database, configuration.subnet, configuration.groups);
+  if (!mapping) {
+    mapping = Mapping{.uid = take_uid(database),
+                      .number = lowest_free_number(database, now),
+                      .account = configuration.account,
+                      .subnet = configuration.subnet,
+                      .groups = configuration.groups,
+                      .state = MappingState::kProvisioning,
+                      .reason_code = {},
+                      .reason = {},
+                      .since = now};
+    move_to(*mapping, MappingState::kProvisioning, now);
+  } else if (mapping->state == MappingState::kReleasing || mapping->state == MappingState::kFailed) {
+    move_to(*mapping, state_of(list_interfaces(database, mapping->uid)), now);
+  }
+  return mapping->uid;
+}
+
+void Mappings::release_unreferenced(TimePoint now) {
+  for (auto& mapping : list_unreferenced_mappings(parts_.database)) move_to(mapping, MappingState::kReleasing, now);
+}
+
+void Mappings::allot_due(TimePoint now) {
+  for (auto& mapping : list_mappings(parts_.database, MappingState::kProvisioning))
+    if (parts_.provisioner.is_ready({.mapping = mapping.uid, .since = mapping.since}, now)) allot(mapping, now);
+}
+
+void Mappings::allot(Mapping& mapping, TimePoint now) {
+  auto& database = parts_.database;
+  const auto subnet = find_subnet(database, mapping.subnet);
+  const auto vpc = subnet ? find_vpc(database, subnet->account, subnet->vpc) : std::nullopt;
+  if (!vpc) {
+    fail(mapping, "InvalidSubnet", "The subnet does not exist any more", now);
+    return;
+  }
+  for (const auto& group : mapping.groups)
+    if (!find_security_group(database, mapping.account, group)) {
+      fail(mapping, "InvalidSecurityGroup", "The security group " + group + " does not exist any more", now);
+      return;
+    }
+  if (count_interfaces(database, subnet->account, subnet->vpc) >= parts_.settings.interfaces_per_vpc) {
+    fail(mapping, "EniLimitExceeded",
+         vpc->id + " has " + std::to_string(parts_.settings.interfaces_per_vpc) + " interfaces, as many as it may",
+         now);
+    return;
+  }
+  const auto address = lowest_free_address(*subnet, *vpc, used_addresses(database, subnet->number));
+  if (!address) {
+    fail(mapping, "SubnetOutOfIPAddresses", subnet->id + " (" + to_string(subnet->cidr) + ") has no free address", now);
+    return;
+  }
+  const Interface interface {
+    .uid = take_uid(database), .mapping = mapping.uid, .address = *address, .is_active = false, .generation = {}
+  };
+  insert_interface(database, interface, subnet->number);
+  parts_.journal.note("interface " + interface.id() + " of mapping " + std::to_string(mapping.number) + " is " +
+                      to_string(*address) + " in " + subnet->id + " of " + subnet->account);
+  move_to(mapping, MappingState::kPublishing, now);
+}
+
+void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePoint now) {
+  auto& database = parts_.database;
+  const auto epoch = read_publication(database).epoch;
+  for (auto& mapping : list_mappings(database, MappingState::kPublishing)) {
+    auto interfaces = list_interfaces(database, mapping.uid);
+    for (auto& interface : interfaces) {
+      if (interface.is_active || !is_held_by_all(interface, epoch, live)) continue;
+      interface.is_active = true;
+      set_interface_active(database, interface.uid);
+    }
+    if (state_of(interfaces) == MappingState::kActive) move_to(mapping, MappingState::kActive, now);
+  }
+}
+
+void Mappings::remove_due(TimePoint now) {
+  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing)) {
+    if (now < mapping.since + parts_.settings.release_after) continue;
+    parts_.journal.note(describe(mapping) + " is gone");
+    erase_mapping(parts_.database, mapping, now + parts_.settings.mapping_reuse_after);
+  }
+}
+
+std::string Mappings::reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live) {
+  switch (mapping.state) {
+    case MappingState::kActive:
+      return {};
+    case MappingState::kFailed:
+      return mapping.reason;
+    case MappingState::kReleasing:
+      return "no function refers to it";
+    case MappingState::kProvisioning:
+      return "its interface is being made";
+    case MappingState::kPublishing:
+      break;
+  }
+  const auto interfaces = list_interfaces(parts_.database, mapping.uid);
+  if (interfaces.empty() || !interfaces.front().generation) return "its table has not been published yet";
+  if (live.empty())
+    return "no data plane is alive (none has reported within three of its beats); start hypernat-dataplane";
+  const auto epoch = read_publication(parts_.database).epoch;
+  const auto generation = *interfaces.front().generation;
+  for (const auto& status : live) {
+    if (holds(status, epoch, generation)) continue;
+    return "data plane " + status.node + " is at generation " + std::to_string(status.generation) +
+           (status.epoch == epoch ? "" : " of another epoch") + ", not yet at " + std::to_string(generation) +
+           (status.refusal.empty() ? "" : "; it refuses the table: " + status.refusal);
+  }
+  return "every data plane holds it; it becomes active on the next beat";
+}
+
+}  // namespace hypernat::control

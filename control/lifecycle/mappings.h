@@ -1,0 +1,67 @@
+// A mapping's life: from a network configuration that some function asked for to a number, an interface, and back.
+//
+//   acquire → provisioning → publishing → active → releasing → gone
+//                   └→ failed                └→ (acquired again) active
+//
+// References are rows that functions hold; a mapping without any is released, and removed when `release_after` has
+// passed. Callers hold a transaction.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/store.h"
+#include "control/lifecycle/journal.h"
+#include "control/lifecycle/settings.h"
+#include "control/provisioning/provisioner.h"
+#include "control/store/records.h"
+#include "control/store/sqlite.h"
+
+namespace hypernat::control {
+
+/// What a mapping is made for.
+struct NetworkConfiguration {
+  std::string account;
+  std::uint32_t subnet = 0;         ///< number
+  std::vector<std::string> groups;  ///< the exact set: sorted, each once
+};
+
+/// The statuses of the data planes that are alive: younger than three of their beats.
+std::vector<config::DataplaneStatus> live_dataplanes(const std::vector<config::DataplaneStatus>& statuses,
+                                                     TimePoint now);
+
+class Mappings {
+ public:
+  struct Parts {
+    Database& database;
+    const Settings& settings;
+    Provisioner& provisioner;
+    Journal& journal;
+  };
+  explicit Mappings(const Parts& parts) : parts_(parts) {}
+
+  /// The mapping of this configuration, made or revived when need be; a failed one is tried again. Returns its uid.
+  std::uint64_t acquire(const NetworkConfiguration& configuration, TimePoint now);
+  /// Whatever no function refers to begins to be released.
+  void release_unreferenced(TimePoint now);
+
+  /// Mappings whose interface has been made get its address, or fail.
+  void allot_due(TimePoint now);
+  /// Interfaces that every live data plane holds become active, and their mappings with them.
+  void activate(const std::vector<config::DataplaneStatus>& live, TimePoint now);
+  /// Released mappings whose time has come go.
+  void remove_due(TimePoint now);
+
+  /// What a mapping that is not active waits for, for people.
+  std::string reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live);
+
+ private:
+  void move_to(Mapping& mapping, MappingState state, TimePoint now);
+  void fail(Mapping& mapping, const std::string& code, const std::string& reason, TimePoint now);
+  void allot(Mapping& mapping, TimePoint now);
+  std::string describe(const Mapping& mapping);
+
+  Parts parts_;
+};
+
+}  // namespace hypernat::control

@@ -1,0 +1,44 @@
+// Keeps the store's table equal to the database.
+//
+// A generation is given in the database first and published afterwards, so that whatever happens in between, the same
+// bytes are published in the end and no generation ever names two tables. Content that did not change keeps its
+// generation. A store that fails is tried again on every beat.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "config/store.h"
+#include "control/lifecycle/clock.h"
+#include "control/store/sqlite.h"
+
+namespace hypernat::control {
+
+class Publisher {
+ public:
+  Publisher(Database& database, config::Store& store) : database_(database), store_(store) {}
+
+  /// Publishes when the database's content differs from what was published last. Not inside a transaction. A failure
+  /// is remembered and logged, not thrown.
+  void publish(TimePoint now);
+  /// The store's table is looked at again before the next publication: it may have been lost or replaced.
+  void distrust_store() { is_compared_ = false; }
+
+  /// Why the store does not hold the database's content; empty when it does.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  void compare_with_store(TimePoint now);
+  void prepare();
+
+  Database& database_;
+  config::Store& store_;
+  std::int64_t changes_seen_ = -1;  ///< Database::total_changes when `prepare` last looked
+  bool is_compared_ = false;        ///< the store's table has been compared with what was published last
+  bool is_in_store_ = false;        ///< the store holds the generation last given
+  std::vector<std::byte> bytes_;    ///< of the generation last given, until the store holds them
+  std::string problem_;
+};
+
+}  // namespace hypernat::control

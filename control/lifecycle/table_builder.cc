@@ -1,0 +1,175 @@
+#include "control/lifecycle/table_builder.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "control/store/counters.h"
+#include "control/store/host_store.h"
+#include "control/store/mapping_store.h"
+#include "control/store/network_store.h"
+
+namespace hypernat::control {
+namespace {
+
+using config::EgressRule;
+using config::Route;
+using config::RouteTarget;
+
+auto order(const Route& route) {
+  return std::tuple(route.prefix, route.target);
+}
+auto order(const EgressRule& rule) {
+  return std::tuple(rule.protocol, rule.destination, rule.first_port, rule.last_port);
+}
+
+struct ByContent {
+  template <class Value>
+  bool operator()(const Value& a, const Value& b) const {
+    return order(a) < order(b);
+  }
+  template <class Value>
+  bool operator()(const std::vector<Value>& a, const std::vector<Value>& b) const {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), *this);
+  }
+};
+
+// Lists that are shared by content, in the order of their content.
+template <class Value>
+class Shared {
+ public:
+  void add(const std::vector<Value>& list) { indices_.emplace(list, 0); }
+  void number() {
+    std::uint32_t next = 0;
+    for (auto& [list, index] : indices_) index = next++;
+  }
+  std::uint32_t index(const std::vector<Value>& list) const { return indices_.at(list); }
+  const auto& all() const { return indices_; }
+
+ private:
+  std::map<std::vector<Value>, std::uint32_t, ByContent> indices_;
+};
+
+std::vector<Route> routes_of(Database& database, const Subnet& subnet) {
+  std::map<Ipv4Prefix, RouteTarget> routes;
+  if (subnet.route_table)
+    if (const auto table = find_route_table(database, subnet.account, *subnet.route_table))
+      for (const auto& route : table->routes) routes[route.prefix] = route.target;
+  // What is local stays local, whatever a route table says.
+  if (const auto vpc = find_vpc(database, subnet.account, subnet.vpc)) routes[vpc->cidr] = RouteTarget::kRouter;
+  routes[subnet.cidr] = RouteTarget::kLocal;
+  std::vector<Route> list;
+  for (const auto& [prefix, target] : routes) list.push_back({.prefix = prefix, .target = target});
+  return list;
+}
+
+std::vector<EgressRule> rules_of(Database& database, const Mapping& mapping) {
+  std::set<EgressRule, ByContent> rules;
+  for (const auto& id : mapping.groups)
+    if (const auto group = find_security_group(database, mapping.account, id))
+      rules.insert(group->egress.begin(), group->egress.end());
+  return {rules.begin(), rules.end()};
+}
+
+// What goes into the table, before it has indices.
+struct Content {
+  std::map<std::uint64_t, std::vector<Interface>> interfaces;         // by mapping
+  std::vector<Mapping> mappings;                                      // with an interface, by number
+  std::map<std::uint32_t, Subnet> subnets;                            // by number
+  std::map<std::string, Account> accounts;                            // by id
+  std::map<std::uint32_t, std::vector<Route>> routes;                 // by subnet
+  std::map<std::vector<std::string>, std::vector<EgressRule>> rules;  // by account, then groups
+};
+
+std::vector<std::string> rules_key(const Mapping& mapping) {
+  std::vector<std::string> key{mapping.account};
+  key.insert(key.end(), mapping.groups.begin(), mapping.groups.end());
+  return key;
+}
+
+Content collect(Database& database) {
+  Content content;
+  for (const auto& interface : list_interfaces(database)) content.interfaces[interface.mapping].push_back(interface);
+  for (auto& mapping : list_mappings(database))
+    if (content.interfaces.contains(mapping.uid)) content.mappings.push_back(std::move(mapping));
+  std::set<std::uint32_t> used;
+  for (const auto& mapping : content.mappings) {
+    used.insert(mapping.subnet);
+    if (const auto key = rules_key(mapping); !content.rules.contains(key))
+      content.rules.emplace(key, rules_of(database, mapping));
+  }
+  for (auto& subnet : list_subnets(database)) {
+    if (!used.contains(subnet.number)) continue;
+    content.routes[subnet.number] = routes_of(database, subnet);
+    content.accounts.try_emplace(subnet.account);
+    content.subnets.emplace(subnet.number, std::move(subnet));
+  }
+  for (auto& account : list_accounts(database))
+    if (const auto place = content.accounts.find(account.account); place != content.accounts.end())
+      place->second = std::move(account);
+  return content;
+}
+
+config::Mapping describe(const Mapping& mapping, const std::vector<Interface>& interfaces) {
+  config::Mapping described{.number = MappingNumber{mapping.number},
+                            .uid = mapping.uid,
+                            .tenant = 0,
+                            .subnet = 0,
+                            .rule_set = 0,
+                            .interfaces = {}};
+  for (const auto& interface : interfaces)
+    described.interfaces.push_back(
+        {.id = interface.id(), .uid = interface.uid, .address = interface.address, .mac = interface.mac()});
+  return described;
+}
+
+}  // namespace
+
+config::Table build_table(Database& database) {
+  const auto publication = read_publication(database);
+  const auto content = collect(database);
+  config::Table table;
+  table.epoch = publication.epoch;
+  table.generation = publication.generation;
+  for (const auto& host : list_worker_hosts(database))
+    table.peers.push_back({.name = host.name, .address = host.address, .block = host.block});
+
+  std::map<std::string, std::uint32_t> tenants;
+  for (const auto& [id, account] : content.accounts) {
+    tenants.emplace(id, static_cast<std::uint32_t>(table.tenants.size()));
+    table.tenants.push_back({.account = id, .number = account.number, .flow_limit = account.flow_limit});
+  }
+
+  Shared<Route> route_sets;
+  for (const auto& [number, routes] : content.routes) route_sets.add(routes);
+  route_sets.number();
+  for (const auto& [routes, index] : route_sets.all()) table.route_sets.push_back({.routes = routes});
+
+  Shared<EgressRule> rule_sets;
+  for (const auto& [key, rules] : content.rules) rule_sets.add(rules);
+  rule_sets.number();
+  for (const auto& [rules, index] : rule_sets.all()) table.rule_sets.push_back({.rules = rules});
+
+  std::map<std::uint32_t, std::uint32_t> subnets;
+  for (const auto& [number, subnet] : content.subnets) {
+    subnets.emplace(number, static_cast<std::uint32_t>(table.subnets.size()));
+    table.subnets.push_back({.number = SubnetNumber{number},
+                             .id = subnet.id,
+                             .tenant = tenants.at(subnet.account),
+                             .prefix = subnet.cidr,
+                             .segment = subnet.segment,
+                             .router = subnet.router,
+                             .vteps = subnet.vteps,
+                             .route_set = route_sets.index(content.routes.at(number))});
+  }
+  for (const auto& mapping : content.mappings) {
+    auto& described = table.mappings.emplace_back(describe(mapping, content.interfaces.at(mapping.uid)));
+    described.tenant = tenants.at(mapping.account);
+    described.subnet = subnets.at(mapping.subnet);
+    described.rule_set = rule_sets.index(content.rules.at(rules_key(mapping)));
+  }
+  return table;
+}
+
+}  // namespace hypernat::control

@@ -1,0 +1,22 @@
+// Numbers that the database gives out and never gives again.
+#pragma once
+
+#include <cstdint>
+
+#include "control/store/records.h"
+#include "control/store/sqlite.h"
+
+namespace hypernat::control {
+
+/// Unique over the life of the database and of every copy of it that was put back: they start at a number that grows
+/// with the epoch. Below 2^53, so that any JSON reader keeps them exact.
+std::uint64_t take_uid(Database& database);
+std::uint32_t take_tenant_number(Database& database);
+std::uint32_t take_subnet_number(Database& database);
+
+Publication read_publication(Database& database);
+void write_publication(Database& database, const Publication& publication);
+/// Starts a new epoch: generation 0, and uids beyond those of every earlier epoch.
+void start_epoch(Database& database, std::uint64_t epoch);
+
+}  // namespace hypernat::control

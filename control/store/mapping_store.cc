@@ -1,0 +1,159 @@
+#include "control/store/mapping_store.h"
+
+#include "control/store/encoding.h"
+
+namespace hypernat::control {
+namespace {
+
+constexpr const char* kMappings =
+    "SELECT uid, number, account, subnet, group_set, state, reason_code, reason, since FROM mappings ";
+constexpr const char* kInterfaces = "SELECT uid, mapping, address, is_active, generation FROM interfaces ";
+
+std::string join(const std::vector<std::string>& groups) {
+  std::string text;
+  for (const auto& group : groups) text += (text.empty() ? "" : ",") + group;
+  return text;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> groups;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    groups.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return groups;
+}
+
+Mapping read_mapping(const Statement& row) {
+  return {.uid = row.as<std::uint64_t>(0),
+          .number = row.as<std::uint32_t>(1),
+          .account = row.text(2),
+          .subnet = row.as<std::uint32_t>(3),
+          .groups = split(row.text(4)),
+          .state = decode_mapping_state(row.text(5)),
+          .reason_code = row.text(6),
+          .reason = row.text(7),
+          .since = from_milliseconds(row.integer(8))};
+}
+
+std::vector<Mapping> read_mappings(Statement rows) {
+  std::vector<Mapping> mappings;
+  while (rows.step()) mappings.push_back(read_mapping(rows));
+  return mappings;
+}
+
+std::vector<Interface> read_interfaces(Statement rows) {
+  std::vector<Interface> interfaces;
+  while (rows.step()) {
+    interfaces.push_back({.uid = rows.as<std::uint64_t>(0),
+                          .mapping = rows.as<std::uint64_t>(1),
+                          .address = Ipv4Address::from_host(rows.as<std::uint32_t>(2)),
+                          .is_active = rows.integer(3) != 0,
+                          .generation = {}});
+    if (!rows.is_null(4)) interfaces.back().generation = rows.as<std::uint64_t>(4);
+  }
+  return interfaces;
+}
+
+}  // namespace
+
+std::optional<Mapping> find_mapping(Database& database, std::uint64_t uid) {
+  auto row = database.query(std::string(kMappings) + "WHERE uid = ?1", uid);
+  return row.step() ? std::optional(read_mapping(row)) : std::nullopt;
+}
+
+std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, const std::vector<std::string>& groups) {
+  auto row = database.query(std::string(kMappings) + "WHERE subnet = ?1 AND group_set = ?2", subnet, join(groups));
+  return row.step() ? std::optional(read_mapping(row)) : std::nullopt;
+}
+
+std::vector<Mapping> list_mappings(Database& database) {
+  return read_mappings(database.query(std::string(kMappings) + "ORDER BY number"));
+}
+
+std::vector<Mapping> list_mappings(Database& database, MappingState state) {
+  return read_mappings(
+      database.query(std::string(kMappings) + "WHERE state = ?1 ORDER BY since, number", to_string(state)));
+}
+
+std::vector<Mapping> list_unreferenced_mappings(Database& database) {
+  return read_mappings(
+      database.query(std::string(kMappings) +
+                     "WHERE state <> 'releasing' AND uid NOT IN (SELECT mapping FROM function_mappings) "
+                     "ORDER BY number"));
+}
+
+void put(Database& database, const Mapping& mapping) {
+  database.run(
+      "INSERT INTO mappings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (uid) DO UPDATE SET "
+      "state = excluded.state, reason_code = excluded.reason_code, reason = excluded.reason, since = excluded.since",
+      mapping.uid, mapping.number, mapping.account, mapping.subnet, join(mapping.groups), to_string(mapping.state),
+      mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
+  for (const auto& group : mapping.groups)
+    database.run("INSERT OR IGNORE INTO mapping_groups VALUES (?1, ?2, ?3)", mapping.uid, mapping.account, group);
+}
+
+void erase_mapping(Database& database, const Mapping& mapping, TimePoint number_free_at) {
+  database.run("DELETE FROM interfaces WHERE mapping = ?1", mapping.uid);
+  database.run("DELETE FROM mappings WHERE uid = ?1", mapping.uid);
+  database.run("INSERT OR REPLACE INTO retired_numbers VALUES (?1, ?2)", mapping.number,
+               to_milliseconds(number_free_at));
+}
+
+std::uint32_t lowest_free_number(Database& database, TimePoint now) {
+  database.run("DELETE FROM retired_numbers WHERE free_at <= ?1", to_milliseconds(now));
+  auto rows = database.query("SELECT number FROM mappings UNION SELECT number FROM retired_numbers ORDER BY number");
+  std::uint32_t number = 1;
+  while (rows.step() && rows.integer(0) == number) ++number;
+  if (number > kMaxNumber24) throw DatabaseError("database: every one of the 2^24 mapping numbers is in use");
+  return number;
+}
+
+std::vector<Interface> list_interfaces(Database& database, std::uint64_t mapping) {
+  return read_interfaces(database.query(std::string(kInterfaces) + "WHERE mapping = ?1 ORDER BY uid", mapping));
+}
+
+std::vector<Interface> list_interfaces(Database& database) {
+  return read_interfaces(database.query(std::string(kInterfaces) + "ORDER BY mapping, uid"));
+}
+
+void insert_interface(Database& database, const Interface& interface, std::uint32_t subnet) {
+  database.run("INSERT INTO interfaces VALUES (?1, ?2, ?3, ?4, ?5, ?6)", interface.uid, interface.mapping, subnet,
+               interface.address.host(), static_cast<int>(interface.is_active), interface.generation);
+}
+
+void set_interface_active(Database& database, std::uint64_t uid) {
+  database.run("UPDATE interfaces SET is_active = 1 WHERE uid = ?1", uid);
+}
+
+void set_first_generation(Database& database, std::uint64_t generation) {
+  database.run("UPDATE interfaces SET generation = ?1 WHERE generation IS NULL", generation);
+}
+
+std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet) {
+  auto rows = database.query("SELECT address FROM interfaces WHERE subnet = ?1 ORDER BY address", subnet);
+  std::vector<Ipv4Address> addresses;
+  while (rows.step()) addresses.push_back(Ipv4Address::from_host(rows.as<std::uint32_t>(0)));
+  return addresses;
+}
+
+std::uint32_t count_interfaces(Database& database, const std::string& account, const std::string& vpc) {
+  auto row = database.query(
+      "SELECT count(*) FROM interfaces JOIN subnets ON interfaces.subnet = subnets.number "
+      "WHERE subnets.account = ?1 AND subnets.vpc = ?2",
+      account, vpc);
+  row.step();
+  return row.as<std::uint32_t>(0);
+}
+
+bool is_subnet_in_use(Database& database, std::uint32_t subnet) {
+  return database.query("SELECT 1 FROM mappings WHERE subnet = ?1", subnet).step();
+}
+
+bool is_group_in_use(Database& database, const std::string& account, const std::string& group) {
+  return database.query("SELECT 1 FROM mapping_groups WHERE account = ?1 AND security_group = ?2", account, group)
+      .step();
+}
+
+}  // namespace hypernat::control

@@ -1,0 +1,44 @@
+// Mappings, their interfaces and their numbers: rows in, values out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/store/records.h"
+#include "control/store/sqlite.h"
+
+namespace hypernat::control {
+
+std::optional<Mapping> find_mapping(Database& database, std::uint64_t uid);
+/// The one of exactly this network configuration.
+std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, const std::vector<std::string>& groups);
+/// All, by number.
+std::vector<Mapping> list_mappings(Database& database);
+std::vector<Mapping> list_mappings(Database& database, MappingState state);
+/// Those that no function refers to and that are not being released yet.
+std::vector<Mapping> list_unreferenced_mappings(Database& database);
+/// Inserts with its groups, or updates state, reason and since.
+void put(Database& database, const Mapping& mapping);
+/// With its interfaces; the number rests until `number_free_at`.
+void erase_mapping(Database& database, const Mapping& mapping, TimePoint number_free_at);
+
+/// The lowest number that no mapping has and that does not rest. Throws DatabaseError when there is none.
+std::uint32_t lowest_free_number(Database& database, TimePoint now);
+
+std::vector<Interface> list_interfaces(Database& database, std::uint64_t mapping);
+/// All, by mapping and uid.
+std::vector<Interface> list_interfaces(Database& database);
+void insert_interface(Database& database, const Interface& interface, std::uint32_t subnet);
+void set_interface_active(Database& database, std::uint64_t uid);
+/// Every interface that no table held yet is in the one of this generation.
+void set_first_generation(Database& database, std::uint64_t generation);
+
+/// Addresses of interfaces in a subnet, sorted.
+std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet);
+std::uint32_t count_interfaces(Database& database, const std::string& account, const std::string& vpc);
+bool is_subnet_in_use(Database& database, std::uint32_t subnet);
+bool is_group_in_use(Database& database, const std::string& account, const std::string& group);
+
+}  // namespace hypernat::control

@@ -1,0 +1,158 @@
+// What the database holds, as values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/table.h"
+#include "config/types.h"
+#include "control/lifecycle/clock.h"
+
+namespace hypernat::control {
+
+struct Account {
+  std::string account;       ///< 12 decimal digits
+  std::uint32_t number = 0;  ///< given once, never reused
+  std::string name;
+  std::uint32_t flow_limit = 0;
+  bool operator==(const Account&) const = default;
+};
+
+struct Vpc {
+  std::string account;
+  std::string id;
+  Ipv4Prefix cidr;
+  std::optional<Ipv4Address> resolver;
+  bool operator==(const Vpc&) const = default;
+};
+
+struct RouteTable {
+  std::string account;
+  std::string id;
+  std::string vpc;
+  std::vector<config::Route> routes;  ///< sorted by destination
+  bool operator==(const RouteTable&) const = default;
+};
+
+struct SecurityGroup {
+  std::string account;
+  std::string id;
+  std::string vpc;
+  std::vector<config::EgressRule> egress;
+  bool operator==(const SecurityGroup&) const = default;
+};
+
+struct Subnet {
+  std::uint32_t number = 0;  ///< given once, never reused
+  std::string account;
+  std::string id;
+  std::string vpc;
+  Ipv4Prefix cidr;
+  std::string zone;
+  Ipv4Address router;
+  config::Segment segment;
+  std::vector<Ipv4Address> vteps;
+  std::vector<Ipv4Address> reserved;  ///< addresses never given to interfaces, beyond AWS's five
+  std::optional<std::string> route_table;
+  bool operator==(const Subnet&) const = default;
+};
+
+enum class MappingState : std::uint8_t {
+  kProvisioning,  ///< the interface is being made
+  kPublishing,    ///< in the table; some data plane does not hold it yet
+  kActive,
+  kFailed,     ///< no interface could be had; reason says why
+  kReleasing,  ///< nothing refers to it any more; still in the table
+};
+
+struct Interface {
+  std::uint64_t uid = 0;
+  std::uint64_t mapping = 0;  ///< uid
+  Ipv4Address address;
+  bool is_active = false;
+  std::optional<std::uint64_t> generation;  ///< of the first table of this epoch that holds it
+  bool operator==(const Interface&) const = default;
+
+  std::string id() const;
+  MacAddress mac() const;
+};
+
+struct Mapping {
+  std::uint64_t uid = 0;
+  std::uint32_t number = 0;
+  std::string account;
+  std::uint32_t subnet = 0;         ///< number
+  std::vector<std::string> groups;  ///< sorted
+  MappingState state = MappingState::kProvisioning;
+  std::string reason_code;
+  std::string reason;
+  TimePoint since;  ///< of the last change of state
+  bool operator==(const Mapping&) const = default;
+};
+
+/// A function's VpcConfig, as its owner gave it. Both lists are empty for a function without a network.
+struct FunctionNetwork {
+  std::vector<std::string> subnets;
+  std::vector<std::string> groups;
+  bool operator==(const FunctionNetwork&) const = default;
+};
+
+/// What has nothing to do with networks.
+struct FunctionSettings {
+  std::string role;
+  std::string runtime;
+  std::string handler;
+  std::string description;
+  std::uint32_t timeout_seconds = 3;
+  std::uint32_t memory_megabytes = 128;
+  std::map<std::string, std::string> environment;
+  std::uint64_t code_size = 0;
+  std::string code_sha256;  ///< base64
+  std::string revision;
+  std::int64_t last_modified = 0;  ///< Unix milliseconds
+  bool operator==(const FunctionSettings&) const = default;
+};
+
+enum class FunctionState : std::uint8_t { kPending, kActive, kFailed };
+enum class UpdateStatus : std::uint8_t { kSuccessful, kInProgress, kFailed };
+
+struct Function {
+  std::string account;
+  std::string name;
+  FunctionSettings settings;
+  FunctionNetwork network;
+  std::optional<FunctionNetwork> next_network;
+  FunctionState state = FunctionState::kPending;
+  std::string reason_code;
+  std::string reason;
+  UpdateStatus update_status = UpdateStatus::kSuccessful;
+  std::string update_reason_code;
+  std::string update_reason;
+  bool operator==(const Function&) const = default;
+};
+
+struct WorkerHost {
+  std::string name;
+  Ipv4Address address;
+  Ipv4Prefix block;
+  std::string zone;
+  std::string socket;
+  std::uint32_t slots = 0;
+  bool operator==(const WorkerHost&) const = default;
+};
+
+struct Publication {
+  std::uint64_t epoch = 0;
+  std::uint64_t generation = 0;
+  std::string table_sha256;
+};
+
+std::string to_string(MappingState state);   ///< as the database says it
+std::string to_string(FunctionState state);  ///< as AWS says it
+std::string to_string(UpdateStatus status);  ///< as AWS says it
+
+}  // namespace hypernat::control
