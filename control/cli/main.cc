@@ -102,7 +102,7 @@ void add_invoke(CLI::App& app, CommandLine& line) {
 }
 
 void configure(CLI::App& app, CommandLine& line) {
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "Help of all commands");
   app.add_option("--control", line.options.control, "The control plane: its socket, or http://127.0.0.1:PORT")
@@ -150,6 +150,10 @@ int main(int count, char** words) {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (!line.chosen) {
+    std::cerr << app.help();
+    return kUsage;
   }
   if (line.json) line.options.output = Output::kJson;
   return execute(line);
