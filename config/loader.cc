@@ -39,8 +39,4 @@ void Loader::finish() {
   throw ConfigError(std::exchange(mistakes_, {}));
 }
 
-std::string quote(std::string_view text) {
-  return "\"" + std::string(text) + "\"";
-}
-
 }  // namespace hypernat::config

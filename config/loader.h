@@ -60,7 +60,4 @@ class Loader {
   std::vector<Mistake> mistakes_;
 };
 
-/// "\"text\"", for messages.
-std::string quote(std::string_view text);
-
 }  // namespace hypernat::config

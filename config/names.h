@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace hypernat::config {
@@ -16,5 +17,8 @@ bool is_name(std::string_view text);
 
 /// An AWS account id: 12 decimal digits, kept as text because leading zeros count.
 bool is_account(std::string_view text);
+
+/// The text between quotation marks, for messages: shortened when long, and without what a terminal would obey.
+std::string quote(std::string_view text);
 
 }  // namespace hypernat::config

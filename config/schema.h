@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "config/names.h"
 #include "config/scalars.h"
 #include "config/yaml_tree.h"
 
@@ -74,6 +75,8 @@ class Schema {
     const std::string expected = "a list of " + count_text(count) + ", each " + scalar.expected;
     KeyReference reference = describe_scalar(key, scalar, count.least > 0 ? "required" : absent);
     reference.type = "list of " + reference.type;
+    const std::string items = count_range(count).empty() ? "" : count_range(count) + " items";
+    reference.range = items + (items.empty() || reference.range.empty() ? "" : ", each ") + reference.range;
     auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
       auto& values = std::invoke(access, object);
       values.clear();

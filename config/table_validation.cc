@@ -18,12 +18,8 @@ namespace {
   throw TableError(object + ": found " + found + "; expected " + expected);
 }
 
-std::string quoted(std::string_view text) {
-  return "\"" + std::string(text) + "\"";
-}
-
 void check_name(const std::string& object, std::string_view text) {
-  if (!is_name(text)) refuse(object, "the name " + quoted(text), std::string(kNameRule));
+  if (!is_name(text)) refuse(object, "the name " + quote(text), std::string(kNameRule));
 }
 
 void check_index(const std::string& object, const char* what, std::size_t index, std::size_t size) {
@@ -83,7 +79,7 @@ void check_peers(const Table& table) {
   Unique<Ipv4Address> addresses(table.peers.size());
   std::vector<std::pair<Ipv4Prefix, const TunnelPeer*>> blocks;
   for (const TunnelPeer& peer : table.peers) {
-    const std::string object = "tunnel peer " + quoted(peer.name);
+    const std::string object = "tunnel peer " + quote(peer.name);
     check_name(object, peer.name);
     if (!names.take(peer.name)) refuse(object, "the name twice", "every peer once");
     check_unicast(object, "address", peer.address);
@@ -95,8 +91,8 @@ void check_peers(const Table& table) {
   std::sort(blocks.begin(), blocks.end());
   for (std::size_t i = 1; i < blocks.size(); ++i) {
     if (!blocks[i - 1].first.overlaps(blocks[i].first)) continue;
-    refuse("tunnel peer " + quoted(blocks[i].second->name), "block " + to_string(blocks[i].first),
-           "one apart from " + to_string(blocks[i - 1].first) + " of " + quoted(blocks[i - 1].second->name));
+    refuse("tunnel peer " + quote(blocks[i].second->name), "block " + to_string(blocks[i].first),
+           "one apart from " + to_string(blocks[i - 1].first) + " of " + quote(blocks[i - 1].second->name));
   }
 }
 
@@ -104,7 +100,7 @@ void check_tenants(const Table& table) {
   Unique<std::string_view> accounts(table.tenants.size());
   Unique<std::uint32_t> numbers(table.tenants.size());
   for (const Tenant& tenant : table.tenants) {
-    const std::string object = "tenant " + quoted(tenant.account);
+    const std::string object = "tenant " + quote(tenant.account);
     if (!is_account(tenant.account)) refuse(object, "that account", "12 decimal digits");
     if (!accounts.take(tenant.account)) refuse(object, "the account twice", "every tenant once");
     if (!numbers.take(tenant.number)) {
@@ -179,7 +175,7 @@ void check_subnets(const Table& table) {
   UniqueWithin<std::string_view> ids(table.subnets.size());
   UniqueWithin<std::string_view> segments(table.subnets.size());
   for (const Subnet& subnet : table.subnets) {
-    const std::string object = "subnet " + quoted(subnet.id);
+    const std::string object = "subnet " + quote(subnet.id);
     check_name(object, subnet.id);
     check_number24(object, to_number(subnet.number));
     if (!numbers.take(to_number(subnet.number))) {
@@ -210,7 +206,7 @@ class InterfaceCheck {
   explicit InterfaceCheck(std::size_t size) : ids_(size), uids_(size), addresses_(size), macs_(size) {}
 
   void check(const Interface& interface, std::uint32_t subnet_index, const Subnet& subnet) {
-    const std::string object = "interface " + quoted(interface.id);
+    const std::string object = "interface " + quote(interface.id);
     check_name(object, interface.id);
     if (!ids_.take(interface.id)) refuse(object, "the id twice", "every interface once");
     if (interface.uid == 0 || !uids_.take(interface.uid)) {
@@ -260,7 +256,7 @@ void check_mappings(const Table& table) {
     check_index(object, "rule set", mapping.rule_set, table.rule_sets.size());
     const Subnet& subnet = table.subnets[mapping.subnet];
     if (subnet.tenant != mapping.tenant) {
-      refuse(object, "subnet " + quoted(subnet.id) + " of tenant " + table.tenants[subnet.tenant].account,
+      refuse(object, "subnet " + quote(subnet.id) + " of tenant " + table.tenants[subnet.tenant].account,
              "one of its own tenant " + table.tenants[mapping.tenant].account);
     }
     if (mapping.interfaces.empty()) refuse(object, "no interface", "at least one");

@@ -12,19 +12,13 @@
 #include <sstream>
 #include <utility>
 
+#include "config/names.h"
+
 namespace hypernat::config {
 namespace {
 
 std::size_t line_of(const YAML::Mark& mark) {
   return mark.is_null() ? 0 : static_cast<std::size_t>(mark.line) + 1;
-}
-
-/// Text that may come from anything at all, made fit for one line of a terminal.
-std::string quote_short(std::string_view text) {
-  constexpr std::size_t kShown = 60;
-  std::string shown = "\"";
-  for (const char c : text.substr(0, kShown)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return shown + (text.size() > kShown ? "…\"" : "\"");
 }
 
 YamlNode node_at(const YAML::Mark& mark, YamlNode::Kind kind) {
@@ -79,7 +73,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   // "?" and "!" are what yaml-cpp calls plain and quoted text without a tag.
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "the tag " + quote_short(tag), "a value without a tag");
+    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "the tag " + quote(tag), "a value without a tag");
   }
 
   void close() {
@@ -124,7 +118,7 @@ std::string describe(const YamlNode& node) {
     case YamlNode::Kind::kNothing:
       return "nothing";
     case YamlNode::Kind::kText:
-      return quote_short(node.text);
+      return quote(node.text);
     case YamlNode::Kind::kList:
       return "a list";
     case YamlNode::Kind::kMap:

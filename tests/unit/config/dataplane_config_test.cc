@@ -1,0 +1,234 @@
+// dataplane.yaml: what is read, and every way to get it wrong.
+#include "config/dataplane_config.h"
+
+#include "tests/unit/config/config_refusal.h"
+
+namespace hypernat::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kFile = R"(node: dp1
+eal: [--no-huge]
+store: {directory: /tmp/store, beat: 250ms}
+workers:
+  lcores: [1, 2]
+  idle: spin
+ports:
+  - {name: p0, device: net_tap0, mtu: 1500}
+  - {name: p1, device: net_tap1}
+attachments:
+  - name: hosts
+    side: inside
+    port: p0
+    encapsulation: vxlan
+    address: 192.0.2.1/24
+    router: 192.0.2.254
+    peers: [192.0.2.0/24]
+  - name: tenants
+    side: outside
+    port: p1
+    encapsulation: vlan
+limits: {flows: 1000, held_packets: 16}
+timeouts: {udp: 90s}
+)";
+
+TEST(DataplaneConfig, IsReadWithDefaultsForWhatIsLeftOut) {
+  const DataplaneConfig config = parse_dataplane_config(kFile, "f");
+  DataplaneConfig expected;
+  expected.node = "dp1";
+  expected.eal = {"--no-huge"};
+  expected.store = {"/tmp/store", 250ms};
+  expected.workers.lcores = {1, 2};
+  expected.workers.idle = IdleMode::kSpin;
+  expected.ports.resize(2);
+  expected.ports[0].name = "p0";
+  expected.ports[0].device = "net_tap0";
+  expected.ports[1].name = "p1";
+  expected.ports[1].device = "net_tap1";
+  expected.attachments.resize(2);
+  AttachmentConfig& hosts = expected.attachments[0];
+  hosts.name = "hosts";
+  hosts.side = Side::kInside;
+  hosts.port = "p0";
+  hosts.encapsulation = Encapsulation::kVxlan;
+  hosts.mtu = 1450;
+  hosts.address = DeviceAddress{Ipv4Address::of(192, 0, 2, 1), 24};
+  hosts.router = Ipv4Address::of(192, 0, 2, 254);
+  hosts.peers = {{Ipv4Address::of(192, 0, 2, 0), 24}};
+  AttachmentConfig& tenants = expected.attachments[1];
+  tenants.name = "tenants";
+  tenants.side = Side::kOutside;
+  tenants.port = "p1";
+  tenants.encapsulation = Encapsulation::kVlan;
+  expected.limits.flows = 1000;
+  expected.limits.held_packets = 16;
+  expected.timeouts.udp = 90s;
+  EXPECT_EQ(config, expected);
+}
+
+TEST(DataplaneConfig, TakesAPlainInsideAttachmentWithItsMapping) {
+  const DataplaneConfig config = parse_dataplane_config(
+      "node: a\nports: [{name: p, device: d}, {name: q, device: e}]\n"
+      "attachments:\n"
+      "  - {name: in, side: inside, port: p, encapsulation: plain, mapping: 16777215}\n"
+      "  - {name: out, side: outside, port: q, encapsulation: plain}\n",
+      "f");
+  EXPECT_EQ(config.attachments[0].mapping, MappingNumber{16777215});
+  EXPECT_EQ(config.attachments[1].mapping, std::nullopt);
+  EXPECT_EQ(config.attachments[1].mtu, 1500);
+}
+
+TEST(DataplaneConfig, TakesATaggedAndAnUntaggedAttachmentOnOnePort) {
+  EXPECT_NO_THROW(
+      parse_dataplane_config("node: a\nports: [{name: p, device: d}]\n"
+                             "attachments:\n"
+                             "  - {name: in, side: inside, port: p, encapsulation: vlan}\n"
+                             "  - {name: out, side: outside, port: p, encapsulation: plain}\n",
+                             "f"));
+}
+
+class DataplaneRefusal : public testing::TestWithParam<Refusal> {};
+
+TEST_P(DataplaneRefusal, SaysLineAndFoundAndExpected) {
+  EXPECT_EQ(mistakes_of(parse_dataplane_config, changed(kFile, GetParam())), GetParam().message);
+}
+
+const Refusal kRows[] = {
+    // Shape.
+    {"UnknownKey", "node:", "nodes: x\nnode:",
+     "1: found the unknown key \"nodes\"; expected one of node, eal, file_prefix, store, lambda_vpc, workers, ports, "
+     "attachments, limits, timeouts"},
+    {"UnknownKeyInAGroup", "idle: spin", "idel: spin",
+     "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, idle, idle_sleep, burst, "
+     "home_buckets"},
+    {"UnknownKeyInAList", "mtu: 1500", "mut: 1500",
+     "8: found the unknown key \"mut\" for \"ports[0]\"; expected one of name, device, mtu, rx_descriptors, "
+     "tx_descriptors, mac"},
+    {"KeyTwice",
+     "timeouts:", "node: dp2\ntimeouts:", "23: found the key \"node\" again; expected it once, as on line 1"},
+    {"KeyTwiceInAListItem", "mtu: 1500", "name: p9", "8: found the key \"name\" again; expected it once, as on line 8"},
+    {"MissingKey", "node: dp1\n", "",
+     "1: found no \"node\"; expected a name of 1 to 128 characters of A-Z a-z 0-9 . _ - with a letter or digit first"},
+    {"MissingKeyInAListItem", ", device: net_tap0", "",
+     "8: found no \"device\" for \"ports[0]\"; expected a text, as net_tap0 or 0000:01:00.0"},
+    {"MissingValue", "net_tap0", "", "8: found nothing for \"device\"; expected a text, as net_tap0 or 0000:01:00.0"},
+    {"TextForANumber", "mtu: 1500", "mtu: large",
+     "8: found \"large\" for \"mtu\"; expected an integer from 576 to 9600"},
+    {"FractionForANumber", "mtu: 1500", "mtu: 1500.5",
+     "8: found \"1500.5\" for \"mtu\"; expected an integer from 576 to 9600"},
+    {"NegativeNumber", "mtu: 1500", "mtu: -1500",
+     "8: found \"-1500\" for \"mtu\"; expected an integer from 576 to 9600"},
+    {"NumberOutOfRange", "mtu: 1500", "mtu: 9601",
+     "8: found \"9601\" for \"mtu\"; expected an integer from 576 to 9600"},
+    {"NumberBeyondEveryType", "mtu: 1500", "mtu: 18446744073709551616",
+     "8: found \"18446744073709551616\" for \"mtu\"; expected an integer from 576 to 9600"},
+    {"ListForANumber", "mtu: 1500", "mtu: [1500]", "8: found a list for \"mtu\"; expected an integer from 576 to 9600"},
+    {"MapForAText", "node: dp1", "node: {name: dp1}",
+     "1: found a map for \"node\"; expected a name of 1 to 128 characters of A-Z a-z 0-9 . _ - with a letter or digit "
+     "first"},
+    {"TextForAMap", "{directory: /tmp/store, beat: 250ms}", "/tmp/store",
+     "3: found \"/tmp/store\" for \"store\"; expected a map with the keys directory, beat"},
+    {"TextForAList", "[1, 2]", "1",
+     "5: found \"1\" for \"lcores\"; expected a list of 0 to 64 items, each an integer from 0 to 127"},
+    {"WrongItemInAList", "[1, 2]", "[1, two]", "5: found \"two\" for \"lcores[1]\"; expected an integer from 0 to 127"},
+    {"TextForAMapInAList", "{name: p1, device: net_tap1}", "net_tap1",
+     "9: found \"net_tap1\" for \"ports[1]\"; expected a map with the keys name, device, mtu, rx_descriptors, "
+     "tx_descriptors, mac"},
+    {"DurationWithoutUnit", "250ms", "250",
+     "3: found \"250\" for \"beat\"; expected a duration from 10ms to 1m in whole ms, as 500ms, 2s or 14d"},
+    {"DurationTooFine", "250ms", "12345us",
+     "3: found \"12345us\" for \"beat\"; expected a duration from 10ms to 1m in whole ms, as 500ms, 2s or 14d"},
+    {"DurationTooLong", "udp: 90s", "udp: 2d",
+     "23: found \"2d\" for \"udp\"; expected a duration from 100ms to 1d in whole ms, as 500ms, 2s or 14d"},
+    {"DurationBeyondEveryType", "udp: 90s", "udp: 9999999999999999999d",
+     "23: found \"9999999999999999999d\" for \"udp\"; expected a duration from 100ms to 1d in whole ms, as 500ms, 2s "
+     "or "
+     "14d"},
+    {"WordOfNoMeaning", "idle: spin", "idle: nap", "6: found \"nap\" for \"idle\"; expected sleep or spin"},
+    {"NodeThatIsAPath", "node: dp1", "node: ../dp1",
+     "1: found \"../dp1\" for \"node\"; expected a name of 1 to 128 characters of A-Z a-z 0-9 . _ - with a letter or "
+     "digit first"},
+    {"RelativeDirectory", "/tmp/store", "store",
+     "3: found \"store\" for \"directory\"; expected an absolute path, as /run/hypernat"},
+    {"BucketsNoPowerOfTwo", "idle: spin", "home_buckets: 100",
+     "6: found \"100\" for \"home_buckets\"; expected 64, 128, 256 or 512"},
+    {"MulticastMac", "mtu: 1500", "mac: \"01:00:00:00:00:01\"",
+     "8: found \"01:00:00:00:00:01\" for \"mac\"; expected a unicast MAC address, as 02:00:00:00:00:01"},
+    {"PrefixWithHostBits", "192.0.2.0/24", "192.0.2.1/24",
+     "17: found \"192.0.2.1/24\" for \"peers[0]\"; expected an IPv4 prefix from /0 to /32 without host bits, as "
+     "10.0.0.0/16"},
+    {"AddressWithoutLength", "192.0.2.1/24", "192.0.2.1",
+     "15: found \"192.0.2.1\" for \"address\"; expected an IPv4 host address with its prefix length, as 192.0.2.1/24"},
+    {"AddressOfTheNetwork", "192.0.2.1/24", "192.0.2.0/24",
+     "15: found \"192.0.2.0/24\" for \"address\"; expected an IPv4 host address with its prefix length, as "
+     "192.0.2.1/24"},
+    {"Geneve", "encapsulation: vxlan", "encapsulation: geneve",
+     "14: found \"geneve\" for \"encapsulation\"; expected plain, vlan or vxlan (geneve is not supported yet)"},
+    {"NoPorts", "ports:\n  - {name: p0, device: net_tap0, mtu: 1500}\n  - {name: p1, device: net_tap1}\n",
+     "ports: []\n",
+     "7: found 0 items for \"ports\"; expected a list of 1 to 32 items, each a map with the keys name, device, mtu, "
+     "rx_descriptors, tx_descriptors, mac"},
+    {"SeveralAtOnce", "idle: spin\n", "idle: nap\n  burst: 0\n  bust: 3\n",
+     "6: found \"nap\" for \"idle\"; expected sleep or spin\n"
+     "7: found \"0\" for \"burst\"; expected an integer from 1 to 256\n"
+     "8: found the unknown key \"bust\" for \"workers\"; expected one of lcores, idle, idle_sleep, burst, "
+     "home_buckets"},
+
+    // Meaning.
+    {"FilePrefixAmongEal", "[--no-huge]", "[--no-huge, --file-prefix=x]",
+     "2: found \"--file-prefix=x\"; expected the key file_prefix instead"},
+    {"LcoreTwice", "[1, 2]", "[1, 1]", "5: found lcore 1 again; expected each lcore once"},
+    {"PortTwice", "name: p1", "name: p0",
+     "9: found the port \"p0\" again; expected every name once\n"
+     "20: found the unknown port \"p1\"; expected one of p0, p0"},
+    {"DeviceTwice", "net_tap1", "net_tap0",
+     "9: found the device \"net_tap0\" again; expected every device in one port"},
+    {"AttachmentTwice", "name: tenants", "name: hosts",
+     "18: found the attachment \"hosts\" again; expected every name once"},
+    {"UnknownPort", "port: p1", "port: p2", "20: found the unknown port \"p2\"; expected one of p0, p1"},
+    {"PlainAndVxlanOnOnePort", "    port: p1\n    encapsulation: vlan", "    port: p0\n    encapsulation: plain",
+     "18: found attachment \"tenants\" (plain) colliding with \"hosts\" (vxlan) on port \"p0\"; expected one untagged "
+     "and "
+     "one vlan attachment on a port"},
+    {"VxlanTwiceOnOnePort", "    port: p1\n    encapsulation: vlan",
+     "    port: p0\n    encapsulation: vxlan\n    address: 192.0.2.2/24",
+     "18: found attachment \"tenants\" (vxlan) colliding with \"hosts\" (vxlan) on port \"p0\"; expected one untagged "
+     "and "
+     "one vlan attachment on a port"},
+    {"VlanTwiceOnOnePort", "    encapsulation: vlan",
+     "    encapsulation: vlan\n  - {name: more, side: outside, port: p1, encapsulation: vlan}",
+     "22: found attachment \"more\" (vlan) colliding with \"tenants\" (vlan) on port \"p1\"; expected one untagged and "
+     "one vlan attachment on a port"},
+    {"OneAddressOfTwoTunnels", "    encapsulation: vlan", "    encapsulation: vxlan\n    address: 192.0.2.1/24",
+     "22: found the address of attachment \"hosts\"; expected another"},
+    {"PlainInsideWithoutMapping",
+     "    encapsulation: vxlan\n    address: 192.0.2.1/24\n    router: 192.0.2.254\n    peers: [192.0.2.0/24]\n",
+     "    encapsulation: plain\n",
+     "11: found no \"mapping\" for the plain inside attachment \"hosts\"; expected the number of the mapping behind "
+     "the "
+     "port"},
+    {"MappingOnATunnel", "    router:", "    mapping: 7\n    router:",
+     "16: found a mapping for a vxlan inside attachment; expected one on a plain inside attachment only"},
+    {"MappingOutside", "encapsulation: vlan", "encapsulation: plain\n    mapping: 7",
+     "22: found a mapping for a plain outside attachment; expected one on a plain inside attachment only"},
+    {"TunnelWithoutAddress", "    address: 192.0.2.1/24\n", "",
+     "11: found no \"address\" for the vxlan attachment \"hosts\"; expected the tunnel's own address, as 192.0.2.1/24"},
+    {"TunnelKeysWithoutTunnel", "encapsulation: vlan", "encapsulation: vlan\n    ttl: 9\n    peers: []",
+     "22: found \"ttl\" for a vlan attachment; expected it on a vxlan attachment only\n"
+     "23: found \"peers\" for a vlan attachment; expected it on a vxlan attachment only"},
+    {"RouterOutsideItsPrefix", "192.0.2.254", "192.0.3.254",
+     "16: found router 192.0.3.254; expected another address of 192.0.2.0/24"},
+    {"RouterIsItself", "192.0.2.254", "192.0.2.1",
+     "16: found router 192.0.2.1; expected another address of 192.0.2.0/24"},
+    {"MtuBeyondWhatATunnelLeaves", "    router:", "    mtu: 1451\n    router:",
+     "16: found an MTU of 1451; expected at most 1450, what port \"p0\" leaves"},
+    {"NothingOutside", "side: outside", "side: inside", "10: found no outside attachment; expected at least one"},
+    {"HeldForOneBeyondHeldForAll", "held_packets: 16", "held_packets: 4",
+     "22: found 8; expected at most held_packets, 4"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Rows, DataplaneRefusal, testing::ValuesIn(kRows), row_name);
+
+}  // namespace
+}  // namespace hypernat::config
