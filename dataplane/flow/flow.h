@@ -63,6 +63,10 @@ struct alignas(64) Flow {
 };
 static_assert(sizeof(Flow) == 64);
 
+/// Packets of one direction after which the small counts are carried over: long before they, or as many bytes of the
+/// largest packets, could overflow.
+inline constexpr std::uint16_t kCarryAt = 0x8000;
+
 struct alignas(64) FlowCold {
   std::uint64_t outbound_packets = 0;
   std::uint64_t outbound_bytes = 0;  ///< of IPv4 packets

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/types.h"
+#include "dataplane/flow/port_space.h"
 
 namespace hypernat::dataplane {
 
@@ -37,13 +38,14 @@ class Home {
  public:
   struct Options {
     ToeplitzKey key = kMicrosoftKey;
-    std::uint32_t buckets = 128;  ///< a power of two, at most 4,096
+    std::uint32_t buckets = 128;  ///< a power of two, at most kMaxBuckets
     std::uint16_t workers = 1;    ///< at most kMaxWorkers; buckets are dealt round
   };
   static constexpr std::uint16_t kMaxWorkers = 64;
+  static constexpr std::uint32_t kMaxBuckets = 4096;
 
-  /// Throws std::invalid_argument when an option is out of range, or when ports alone do not reach every bucket with
-  /// this key: some worker could then open no flow.
+  /// Throws std::invalid_argument when an option is out of range, or when ports or echo identifiers alone do not reach
+  /// every bucket with this key: some worker could then open no flow towards some remote endpoints.
   explicit Home(const Options& options);
 
   /// RSS hash of the tuple: Toeplitz over source, destination, source port, destination port.
@@ -52,16 +54,17 @@ class Home {
   }
   std::uint16_t worker_of(std::uint32_t hash) const { return worker_of_bucket_[hash & bucket_mask_]; }
 
-  /// What a port adds (by xor) to the hash of a tuple whose port is zero: as the destination port of a TCP or UDP
-  /// reply.
-  std::uint32_t reply_port_contribution(L4Port reply_port) const { return port(10, reply_port); }
-  /// The same of an echo identifier, which stands in both places.
-  std::uint32_t echo_contribution(L4Port identifier) const { return port(8, identifier) ^ port(10, identifier); }
+  /// Reply ports by the bucket they lead to. An echo identifier stands in both ports and so contributes twice.
+  const PortSpace& reply_ports(Protocol protocol) const {
+    return protocol == Protocol::kIcmp ? echo_identifiers_ : reply_ports_;
+  }
 
   std::uint32_t buckets() const { return bucket_mask_ + 1; }
   std::uint16_t workers() const { return workers_; }
   /// Worker by bucket: what a NIC's redirection table has to hold.
   std::span<const std::uint16_t> worker_of_bucket() const { return worker_of_bucket_; }
+  /// Buckets whose port classes are a worker's: those it was dealt, or the one class of all ports when it is alone.
+  std::span<const std::uint16_t> port_buckets_of(std::uint16_t worker) const { return port_buckets_of_worker_[worker]; }
   const ToeplitzKey& key() const { return key_; }
 
  private:
@@ -79,6 +82,9 @@ class Home {
   static constexpr std::size_t kTupleBytes = 12;
   std::array<std::array<std::uint32_t, 256>, kTupleBytes> table_{};  ///< contribution of each value of each tuple byte
   std::vector<std::uint16_t> worker_of_bucket_;
+  std::vector<std::vector<std::uint16_t>> port_buckets_of_worker_;
+  PortSpace reply_ports_;
+  PortSpace echo_identifiers_;
   std::uint32_t bucket_mask_ = 0;
   std::uint16_t workers_ = 1;
   ToeplitzKey key_;
