@@ -16,6 +16,13 @@ struct alignas(64) InterfaceCounters {
   Counter ports_exhausted;  ///< searches that found every port of this worker taken
   Counter
       fullest_remote;  ///< flows towards the remote endpoint that has most of them; after a change right within seconds
+
+  /// Owner only: from zero again.
+  void reset() {
+    for (Counter* counter : {&outbound_packets, &outbound_bytes, &inbound_packets, &inbound_bytes, &flows_open,
+                             &flows_opened, &ports_exhausted, &fullest_remote})
+      counter->set(0);
+  }
 };
 static_assert(sizeof(InterfaceCounters) == 64);
 
@@ -25,6 +32,11 @@ struct alignas(64) TenantCounters {
   Counter limit_reached;    ///< drops by tenant_flow_limit
   Counter ports_exhausted;  ///< drops by ports_exhausted and port_search_failed
   Counter resets;           ///< RSTs asked for
+
+  /// Owner only: from zero again.
+  void reset() {
+    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &ports_exhausted, &resets}) counter->set(0);
+  }
 };
 
 }  // namespace hypernat::dataplane

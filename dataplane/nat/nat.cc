@@ -1,0 +1,310 @@
+#include "dataplane/nat/nat.h"
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+
+#include "dataplane/nat/nat_state.h"
+#include "dataplane/nat/rewrite.h"
+#include "dataplane/nat/tcp_state.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+// Bounds of what one call of `maintain` does.
+constexpr std::uint32_t kTimerSteps = 64;
+constexpr std::uint32_t kSweepSteps = 256;
+constexpr std::uint32_t kRemoteSteps = 16;
+
+void prefetch(const void* address) {
+  __builtin_prefetch(address, 1, 3);
+}
+
+}  // namespace
+
+struct Nat::State::Burst {
+  std::array<Packet*, kMaxBurst> packets;
+  std::array<const FlowKey*, kMaxBurst> keys;
+  std::array<std::uint32_t, kMaxBurst> signatures;
+  std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
+  std::size_t size = 0;
+  Tick now = 0;
+};
+
+Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage)
+    : options(given),
+      home(its_home),
+      neighbours(its_neighbours),
+      usage(its_usage),
+      hash(given.secret.hash),
+      remote_use(hash) {}
+
+bool Nat::State::allocate() {
+  index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
+  if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
+      !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
+      !resets.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
+      !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()})) {
+    return false;
+  }
+  ports.reset(new (std::nothrow) PortChoice({.home = home,
+                                             .index = *index,
+                                             .use = remote_use,
+                                             .bitmaps = bitmaps,
+                                             .hash = hash,
+                                             .random = SecretRandom(options.secret.random, options.worker),
+                                             .worker = options.worker}));
+  for (std::size_t slot = 0; slot < resets.size(); ++slot) resets[slot].left = options.resets_per_second;
+  sweep_cursor = flows.capacity();
+  return ports != nullptr;
+}
+
+Nat::Nat(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Nat::~Nat() = default;
+
+std::unique_ptr<Nat> Nat::create(const Options& options, const Home& home, Neighbours& neighbours,
+                                 TenantUsage& tenants) {
+  std::unique_ptr<State> state(new (std::nothrow) State(options, home, neighbours, tenants));
+  if (!state || !state->allocate()) return nullptr;
+  return std::unique_ptr<Nat>(new (std::nothrow) Nat(std::move(state)));
+}
+
+void Nat::switch_tables(const Tables& tables) {
+  State& state = *state_;
+  state.tables = &tables;
+  for (const std::uint32_t slot : tables.new_tenants) {
+    state.tenant_counters[slot].reset();
+    state.resets[slot] = {.left = state.options.resets_per_second, .counted = 0};
+  }
+  for (const std::uint32_t slot : tables.new_interfaces) {
+    state.interface_counters[slot].reset();
+    state.remote_use.forget(slot);
+  }
+  if (tables.sweep_needed) state.sweep_cursor = 0;
+}
+
+bool Nat::swept() const {
+  return state_->sweep_cursor == state_->flows.capacity();
+}
+
+void Nat::translate(std::span<Packet* const> packets, Tick now) {
+  assert(packets.size() <= kMaxBurst);
+  State::Burst burst;
+  burst.now = now;
+  for (Packet* packet : packets)
+    if (packet->verdict == Verdict::kPending && state_->judge_segment(*packet)) burst.packets[burst.size++] = packet;
+
+  state_->make_keys(burst);
+  state_->find_flows(burst);
+  if (!swept()) state_->forget_stale_flows(burst);
+  state_->open_flows(burst);
+  state_->rewrite(burst);
+  state_->count_drops(packets);
+}
+
+// What no flow may carry, and no packet may do whether it has one or not.
+bool Nat::State::judge_segment(Packet& packet) const {
+  if (packet.ip->ttl <= 1) {
+    drop_packet(packet, Drop::ttl_expired);
+    return false;
+  }
+  if (packet.protocol == Protocol::kTcp && !legal_tcp_flags(packet.tcp_flags)) {
+    drop_packet(packet, Drop::bad_tcp_flags);
+    return false;
+  }
+  if (packet.protocol == Protocol::kIcmp &&
+      packet.l4[0] != (packet.side == Side::kInside ? kIcmpEchoRequest : kIcmpEchoReply)) {
+    drop_packet(packet, Drop::no_flow);
+    return false;
+  }
+  return true;
+}
+
+void Nat::State::make_keys(Burst& burst) const {
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    Packet& packet = *burst.packets[i];
+    const bool echo = packet.protocol == Protocol::kIcmp;
+    packet.key =
+        packet.side == Side::kInside
+            ? outbound_key(tables->mapping_numbers[packet.slot], {.protocol = packet.protocol,
+                                                                  .local = packet.src,
+                                                                  .local_port = packet.src_port,
+                                                                  .remote = packet.dst,
+                                                                  .remote_port = echo ? L4Port{} : packet.dst_port})
+            : inbound_key(tables->subnet_numbers[packet.slot], {.protocol = packet.protocol,
+                                                                .local = packet.dst,
+                                                                .local_port = packet.dst_port,
+                                                                .remote = packet.src,
+                                                                .remote_port = echo ? L4Port{} : packet.src_port});
+    packet.signature = hash(packet.key);
+    burst.keys[i] = &packet.key;
+    burst.signatures[i] = packet.signature;
+  }
+}
+
+void Nat::State::find_flows(Burst& burst) const {
+  index->lookup_bulk({burst.keys.data(), burst.size}, {burst.signatures.data(), burst.size},
+                     {burst.numbers.data(), burst.size});
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    burst.packets[i]->flow = burst.numbers[i];
+    if (burst.numbers[i] != kNone) prefetch(&flows[burst.numbers[i]]);
+  }
+}
+
+// While flows of what was removed are being swept, those that packets come upon are closed at once.
+void Nat::State::forget_stale_flows(Burst& burst) {
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    const std::uint32_t number = burst.packets[i]->flow;
+    if (number == kNone) continue;
+    // A flow that two packets of the burst belong to is free when the second asks; nothing was opened since.
+    const bool closed = flows[number].state == FlowState::kFree;
+    if (!closed && stands(flows[number])) continue;
+    if (!closed) close(number);
+    burst.packets[i]->flow = kNone;
+  }
+}
+
+void Nat::State::open_flows(Burst& burst) {
+  bool opened_any = false;
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    Packet& packet = *burst.packets[i];
+    if (packet.flow != kNone) continue;
+    // A packet before it in the burst may have opened the flow.
+    if (opened_any) packet.flow = index->lookup(packet.key, packet.signature);
+    if (packet.flow != kNone) continue;
+    if (packet.side == Side::kInside)
+      open(packet, burst.now);
+    else
+      refuse_inbound(packet);
+    opened_any |= packet.opened;
+  }
+}
+
+void Nat::State::rewrite(Burst& burst) {
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    Packet& packet = *burst.packets[i];
+    if (packet.verdict != Verdict::kPending) continue;
+    Flow& flow = flows[packet.flow];
+    if (packet.side == Side::kInside)
+      forward_outbound(packet, flow, packet.flow, burst.now);
+    else
+      forward_inbound(packet, flow, packet.flow, burst.now);
+  }
+}
+
+void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  if ((packet.peer != flow.peer || packet.attachment != flow.attachment) && !belongs_to_flow(packet, flow)) return;
+  if (flow.protocol == Protocol::kTcp) {
+    if (flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags)) flow.environment_mac = packet.environment_mac;
+    if (advance_tcp(flow, Side::kInside, packet.tcp_flags, now)) {
+      wheel.disarm(flows, number);
+      arm(number, now);
+    }
+  } else {
+    flow.last_seen = now;
+  }
+  rewrite_outbound(flow, *packet.ip, packet.l4);
+
+  const std::uint16_t bytes = swap16(packet.ip->total_length_be);
+  flow.outbound_bytes += bytes;
+  if (++flow.outbound_packets >= kCarryAt) carry_counts(flow, number);
+  InterfaceCounters& counters = interface_counters[flow.interface_slot];
+  counters.outbound_packets.add();
+  counters.outbound_bytes.add(bytes);
+
+  packet.egress.interface = flow.interface_slot;
+  packet.egress.next_hop = flow.next_hop;
+  packet.verdict = Verdict::kForward;
+}
+
+void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  // Datagrams from outside keep no flow alive (RFC 4787 REQ-6); TCP segments do (RFC 6146).
+  if (flow.protocol == Protocol::kTcp && advance_tcp(flow, Side::kOutside, packet.tcp_flags, now)) {
+    wheel.disarm(flows, number);
+    arm(number, now);
+  }
+  rewrite_inbound(flow, *packet.ip, packet.l4);
+
+  const std::uint16_t bytes = swap16(packet.ip->total_length_be);
+  flow.inbound_bytes += bytes;
+  if (++flow.inbound_packets >= kCarryAt) carry_counts(flow, number);
+  InterfaceCounters& counters = interface_counters[flow.interface_slot];
+  counters.inbound_packets.add();
+  counters.inbound_bytes.add(bytes);
+
+  packet.egress.mapping = flow.mapping_slot;
+  packet.egress.peer = flow.peer;
+  packet.egress.environment_mac = flow.environment_mac;
+  packet.egress.attachment = flow.attachment;
+  packet.verdict = Verdict::kForward;
+}
+
+// A packet that comes another way than the flow's: only one that opens anew may move the flow there.
+bool Nat::State::belongs_to_flow(Packet& packet, Flow& flow) const {
+  if (packet.protocol != Protocol::kTcp || !opens_tcp(packet.tcp_flags)) {
+    drop_packet(packet, Drop::wrong_tunnel_peer);
+    return false;
+  }
+  if (!judge_source(packet)) return false;
+  flow.peer = packet.peer;
+  flow.attachment = packet.attachment;
+  flow.environment_mac = packet.environment_mac;
+  return true;
+}
+
+void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
+  FlowCold& cold = flows.cold(number);
+  cold.outbound_packets += flow.outbound_packets;
+  cold.outbound_bytes += flow.outbound_bytes;
+  cold.inbound_packets += flow.inbound_packets;
+  cold.inbound_bytes += flow.inbound_bytes;
+  flow.outbound_packets = flow.inbound_packets = 0;
+  flow.outbound_bytes = flow.inbound_bytes = 0;
+}
+
+void Nat::State::count_drops(std::span<Packet* const> packets) {
+  for (const Packet* packet : packets) {
+    if (packet->verdict != Verdict::kDrop) continue;
+    const bool inside = packet->side == Side::kInside;
+    const std::uint32_t tenant = inside ? tables->mappings[packet->slot].tenant : tables->subnets[packet->slot].tenant;
+    TenantCounters& counters = tenant_counters[tenant];
+    counters.drops.add();
+    if (packet->drop == Drop::tenant_flow_limit) counters.limit_reached.add();
+    if (packet->drop == Drop::ports_exhausted || packet->drop == Drop::port_search_failed)
+      counters.ports_exhausted.add();
+  }
+}
+
+void Nat::maintain(Tick now) {
+  State& state = *state_;
+  std::uint32_t steps = kTimerSteps;
+  for (;;) {
+    const std::uint32_t number = state.wheel.next_due(state.flows, now, steps);
+    if (number == kNone) break;
+    const Flow& flow = state.flows[number];
+    if (now - flow.last_seen >= state.timeout_of(flow.state))
+      state.free_flow(number);
+    else
+      state.arm(number, now);
+  }
+  const std::uint32_t sweep_end = std::min(state.sweep_cursor + kSweepSteps, state.flows.capacity());
+  for (; state.sweep_cursor < sweep_end; ++state.sweep_cursor) {
+    const Flow& flow = state.flows[state.sweep_cursor];
+    if (flow.state != FlowState::kFree && !state.stands(flow)) state.close(state.sweep_cursor);
+  }
+  state.remote_use.refresh(kRemoteSteps);
+}
+
+std::uint32_t Nat::open_flows() const {
+  return state_->flows.in_use();
+}
+
+std::span<const InterfaceCounters> Nat::interface_counters() const {
+  return {state_->interface_counters.data(), state_->interface_counters.size()};
+}
+
+std::span<const TenantCounters> Nat::tenant_counters() const {
+  return {state_->tenant_counters.data(), state_->tenant_counters.size()};
+}
+
+}  // namespace hypernat::dataplane

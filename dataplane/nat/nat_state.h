@@ -1,0 +1,84 @@
+// What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
+// closing of flows, list.cc the view for people.
+#pragma once
+
+#include <memory>
+
+#include "dataplane/flow/flow_hash.h"
+#include "dataplane/flow/flow_index.h"
+#include "dataplane/flow/flow_pool.h"
+#include "dataplane/flow/memory.h"
+#include "dataplane/flow/timer_wheel.h"
+#include "dataplane/nat/nat.h"
+#include "dataplane/nat/port_bitmaps.h"
+#include "dataplane/nat/port_choice.h"
+#include "dataplane/nat/remote_use.h"
+
+namespace hypernat::dataplane {
+
+/// How many RSTs a tenant may still cause.
+struct ResetAllowance {
+  std::uint32_t left = 0;
+  Tick counted = 0;  ///< up to when it was topped up
+};
+
+struct Nat::State {
+  State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage);
+  bool allocate();
+
+  // The burst in its stages. `pending` are the packets of the burst that are still on their way.
+  struct Burst;
+  void make_keys(Burst& burst) const;
+  void find_flows(Burst& burst) const;
+  void forget_stale_flows(Burst& burst);
+  void open_flows(Burst& burst);
+  void rewrite(Burst& burst);
+  void count_drops(std::span<Packet* const> packets);
+
+  bool judge_segment(Packet& packet) const;
+  bool belongs_to_flow(Packet& packet, Flow& flow) const;
+  void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  void forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  void carry_counts(Flow& flow, std::uint32_t number);
+
+  // open.cc
+  struct Opening;
+  void open(Packet& packet, Tick now);
+  bool permit(Opening& opening) const;
+  bool claim(Opening& opening);
+  bool choose_port(Opening& opening);
+  bool enter(Opening& opening, Tick now);
+  void refuse_inbound(Packet& packet) const;
+  void refuse_segment(Packet& packet, std::uint32_t tenant, Tick now);
+  bool may_reset(std::uint32_t tenant, Tick now);
+  bool judge_source(Packet& packet) const;
+  bool judge_destination(Packet& packet, std::uint32_t subnet_slot) const;
+  void close(std::uint32_t number);
+  void free_flow(std::uint32_t number);
+
+  Tick timeout_of(FlowState state) const;
+  void arm(std::uint32_t number, Tick now);
+  /// Whether its mapping and interface are still there.
+  bool stands(const Flow& flow) const;
+  FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold) const;
+  PortChoice::Wanted inbound_tuple_of(const Flow& flow, const FlowCold& cold) const;
+
+  Options options;
+  const Home& home;
+  Neighbours& neighbours;
+  TenantUsage& usage;
+  FlowHash hash;
+  std::unique_ptr<FlowIndex> index;
+  FlowPool flows;
+  TimerWheel wheel;
+  RemoteUse remote_use;
+  PortBitmaps bitmaps;
+  std::unique_ptr<PortChoice> ports;
+  const Tables* tables = nullptr;
+  std::uint32_t sweep_cursor = 0;  ///< flows below it were seen to stand; the pool's capacity when the sweep is done
+  FixedArray<InterfaceCounters> interface_counters;
+  FixedArray<TenantCounters> tenant_counters;
+  FixedArray<ResetAllowance> resets;  ///< by tenant slot
+};
+
+}  // namespace hypernat::dataplane

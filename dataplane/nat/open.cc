@@ -1,0 +1,340 @@
+// How a flow comes to be and goes: every check that an opening packet must pass, in order, and the undoing of each
+// step.
+#include <cassert>
+
+#include "dataplane/nat/nat_state.h"
+#include "dataplane/nat/rewrite.h"
+#include "dataplane/nat/routes.h"
+#include "dataplane/nat/rules.h"
+#include "dataplane/nat/tcp_state.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+constexpr Ipv4Prefix kThisNetwork{Ipv4Address::of(0, 0, 0, 0), 8};
+constexpr Ipv4Prefix kLoopback{Ipv4Address::of(127, 0, 0, 0), 8};
+constexpr Ipv4Prefix kLinkLocal{Ipv4Address::of(169, 254, 0, 0), 16};
+constexpr Ipv4Prefix kMulticast{Ipv4Address::of(224, 0, 0, 0), 4};
+constexpr Ipv4Prefix kReservedAndBroadcast{Ipv4Address::of(240, 0, 0, 0), 4};
+
+// Addresses that are no single host beyond the link (RFC 1812 5.3.7, RFC 6890).
+bool is_martian(Ipv4Address address) {
+  return kThisNetwork.contains(address) || kLoopback.contains(address) || kLinkLocal.contains(address) ||
+         kMulticast.contains(address) || kReservedAndBroadcast.contains(address);
+}
+
+bool is_network_or_broadcast(const Ipv4Prefix& prefix, Ipv4Address address) {
+  return prefix.length < 31 && (address == prefix.first() || address == prefix.last());
+}
+
+// Spreads environments over a mapping's interfaces, one environment staying with one (RFC 4787 REQ-2).
+std::size_t preferred_interface(Ipv4Address environment, std::size_t interfaces) {
+  return static_cast<std::size_t>(std::uint64_t{environment.host() * 0x9e3779b1U} * interfaces >> 32);
+}
+
+FlowState first_state_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kTcp:
+      return FlowState::kOpening;
+    case Protocol::kUdp:
+      return FlowState::kUdp;
+    case Protocol::kIcmp:
+      return FlowState::kEcho;
+  }
+  return FlowState::kUdp;
+}
+
+}  // namespace
+
+// One opening and what it has claimed so far.
+struct Nat::State::Opening {
+  Packet& packet;
+  const MappingEntry& mapping;
+  const SubnetEntry& subnet;
+  Ipv4Address next_hop_address{};
+  std::uint32_t number = kNone;
+  std::uint32_t next_hop = kNone;
+  std::uint32_t interface_slot = kNone;
+  PortChoice::Wanted inbound{};
+};
+
+// The steps that claim something come last, and each undoes itself and those before it when a later one fails.
+void Nat::State::open(Packet& packet, Tick now) {
+  const MappingEntry& mapping = tables->mappings[packet.slot];
+  if (!judge_source(packet)) return;
+  if (packet.protocol == Protocol::kTcp && !opens_tcp(packet.tcp_flags)) {
+    refuse_segment(packet, mapping.tenant, now);
+    return;
+  }
+  Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
+  if (!permit(opening) || !claim(opening)) return;
+  if (choose_port(opening) && enter(opening, now)) {
+    packet.flow = opening.number;
+    packet.opened = true;
+    return;
+  }
+  neighbours.release(opening.next_hop);
+  flows.give_back(opening.number);
+  usage.release(mapping.tenant);
+}
+
+// Whether the packet may open a flow at all; claims nothing.
+bool Nat::State::permit(Opening& opening) const {
+  Packet& packet = opening.packet;
+  if (!judge_destination(packet, opening.mapping.subnet)) return false;
+  if (opening.mapping.interfaces.empty()) {
+    drop_packet(packet, Drop::no_interface);
+    return false;
+  }
+  const bool icmp = packet.protocol == Protocol::kIcmp;
+  packet.rule = opening.mapping.rules->find({.protocol = packet.protocol,
+                                             .destination = packet.dst,
+                                             .destination_port = packet.dst_port,
+                                             .icmp_type = icmp ? packet.l4[0] : std::uint8_t{0},
+                                             .icmp_code = icmp ? packet.l4[1] : std::uint8_t{0}});
+  if (packet.rule == CompiledRules::kNoRule) {
+    drop_packet(packet, Drop::egress_refused);
+    return false;
+  }
+  const auto target = opening.subnet.routes->find(packet.dst);
+  if (!target || *target == config::RouteTarget::kBlackhole) {
+    drop_packet(packet, Drop::no_route);
+    return false;
+  }
+  opening.next_hop_address = *target == config::RouteTarget::kLocal ? packet.dst : opening.subnet.router;
+  return true;
+}
+
+bool Nat::State::claim(Opening& opening) {
+  const std::uint32_t tenant = opening.mapping.tenant;
+  if (!usage.claim(tenant, tables->tenants[tenant].flow_limit)) {
+    drop_packet(opening.packet, Drop::tenant_flow_limit);
+    return false;
+  }
+  opening.number = flows.take();
+  if (opening.number == kNone) {
+    usage.release(tenant);
+    drop_packet(opening.packet, Drop::flow_table_full);
+    return false;
+  }
+  opening.next_hop = neighbours.acquire(Link::subnet(opening.subnet.number), opening.next_hop_address);
+  if (opening.next_hop == kNone) {
+    flows.give_back(opening.number);
+    usage.release(tenant);
+    drop_packet(opening.packet, Drop::next_hop_table_full);
+    return false;
+  }
+  return true;
+}
+
+// Tries every interface of the mapping, the environment's own first.
+bool Nat::State::choose_port(Opening& opening) {
+  Packet& packet = opening.packet;
+  const auto& interfaces = opening.mapping.interfaces;
+  const bool echo = packet.protocol == Protocol::kIcmp;
+  opening.inbound = {.subnet = opening.subnet.number,
+                     .ends = {.protocol = packet.protocol,
+                              .local = {},
+                              .local_port = {},
+                              .remote = packet.dst,
+                              .remote_port = echo ? L4Port{} : packet.dst_port}};
+  std::uint32_t questions = PortChoice::kMaxQuestions;
+  bool gave_up = false;
+  const std::size_t preferred = preferred_interface(packet.src, interfaces.size());
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    opening.interface_slot = interfaces[(preferred + i) % interfaces.size()];
+    opening.inbound.ends.local = tables->interfaces[opening.interface_slot].address;
+    switch (ports->choose(opening.inbound, questions)) {
+      case PortChoice::Result::kFound:
+        return true;
+      case PortChoice::Result::kGaveUp:
+        gave_up = true;
+        break;
+      case PortChoice::Result::kExhausted:
+        interface_counters[opening.interface_slot].ports_exhausted.add();
+        break;
+    }
+  }
+  // Another worker may have ports left towards this remote; passing the packet on to it is for later.
+  drop_packet(packet, gave_up ? Drop::port_search_failed : Drop::ports_exhausted);
+  return false;
+}
+
+// Fills the entry, then makes it known under both keys: nobody finds it half made.
+bool Nat::State::enter(Opening& opening, Tick now) {
+  Packet& packet = opening.packet;
+  const FlowEnds& ends = opening.inbound.ends;
+  Flow& flow = flows[opening.number];
+  flow.inside = packet.src;
+  flow.inside_port = packet.src_port;
+  flow.remote = ends.remote;
+  flow.remote_port = ends.remote_port;
+  flow.interface = ends.local;
+  flow.interface_port = ends.local_port;
+  flow.protocol = packet.protocol;
+  flow.state = first_state_of(packet.protocol);
+  flow.last_seen = now;
+  flow.mapping_slot = packet.slot;
+  flow.interface_slot = opening.interface_slot;
+  flow.next_hop = opening.next_hop;
+  flow.peer = packet.peer;
+  flow.environment_mac = packet.environment_mac;
+  flow.attachment = packet.attachment;
+  compile_rewrite(flow);
+  FlowCold& cold = flows.cold(opening.number);
+  cold.mapping_number = to_number(opening.mapping.number);
+  cold.subnet_number = to_number(opening.subnet.number);
+  cold.tenant_slot = opening.mapping.tenant;
+  cold.opened = now;
+  cold.rule = packet.rule;
+
+  const FlowKey inbound = inbound_key(opening.subnet.number, ends);
+  const std::uint32_t inbound_signature = hash(inbound);
+  if (!index->insert(packet.key, packet.signature, opening.number)) {
+    drop_packet(packet, Drop::flow_table_full);
+    return false;
+  }
+  if (!index->insert(inbound, inbound_signature, opening.number)) {
+    index->erase(packet.key, packet.signature);
+    drop_packet(packet, Drop::flow_table_full);
+    return false;
+  }
+  ports->opened(opening.inbound, opening.interface_slot);
+  arm(opening.number, now);
+  interface_counters[opening.interface_slot].flows_opened.add();
+  interface_counters[opening.interface_slot].flows_open.add();
+  tenant_counters[opening.mapping.tenant].flows_opened.add();
+  return true;
+}
+
+// Silence to the outside; the reason tells the operator which of the two it was.
+void Nat::State::refuse_inbound(Packet& packet) const {
+  const bool known = tables->find_interface(packet.slot, packet.dst) != Tables::kMissing;
+  drop_packet(packet, known ? Drop::no_flow : Drop::not_the_interface);
+}
+
+// A TCP segment from inside that has no flow and opens none: answered, so that the client does not hang.
+void Nat::State::refuse_segment(Packet& packet, std::uint32_t tenant, Tick now) {
+  if ((packet.tcp_flags & kTcpRst) != 0) {
+    drop_packet(packet, Drop::no_flow);
+    return;
+  }
+  if (!may_reset(tenant, now)) {
+    drop_packet(packet, Drop::reset_rate_limited);
+    return;
+  }
+  tenant_counters[tenant].resets.add();
+  packet.egress.mapping = packet.slot;
+  packet.egress.peer = packet.peer;
+  packet.egress.environment_mac = packet.environment_mac;
+  packet.egress.attachment = packet.attachment;
+  packet.verdict = Verdict::kReset;
+}
+
+bool Nat::State::may_reset(std::uint32_t tenant, Tick now) {
+  ResetAllowance& allowance = resets[tenant];
+  const std::uint64_t rate = options.resets_per_second;
+  const std::uint64_t earned = std::uint64_t{now - allowance.counted} * rate / 1000;
+  if (allowance.left + earned >= rate) {
+    allowance = {.left = options.resets_per_second, .counted = now};
+  } else if (earned > 0) {
+    allowance.left += static_cast<std::uint32_t>(earned);
+    allowance.counted += static_cast<Tick>(earned * 1000 / rate);  // what is left of the time counts next time
+  }
+  if (allowance.left == 0) return false;
+  --allowance.left;
+  return true;
+}
+
+bool Nat::State::judge_source(Packet& packet) const {
+  if (is_martian(packet.src)) {
+    drop_packet(packet, Drop::martian_source);
+    return false;
+  }
+  const config::TunnelPeer* peer = packet.peer.is_zero() ? nullptr : tables->find_peer(packet.peer);
+  // A tunnel peer that the table does not name is one that the configuration lets in; it has no block of its own.
+  if (!options.lambda_vpc.contains(packet.src) || (peer != nullptr && !peer->block.contains(packet.src))) {
+    drop_packet(packet, Drop::spoofed_source);
+    return false;
+  }
+  return true;
+}
+
+bool Nat::State::judge_destination(Packet& packet, std::uint32_t subnet_slot) const {
+  const bool refused = is_martian(packet.dst) || packet.dst == options.gateway ||
+                       is_network_or_broadcast(tables->subnets[subnet_slot].prefix, packet.dst) ||
+                       tables->find_interface(subnet_slot, packet.dst) != Tables::kMissing;
+  if (refused) drop_packet(packet, Drop::martian_destination);
+  return !refused;
+}
+
+void Nat::State::close(std::uint32_t number) {
+  wheel.disarm(flows, number);
+  free_flow(number);
+}
+
+// The flow is in no place of the wheel.
+void Nat::State::free_flow(std::uint32_t number) {
+  const Flow& flow = flows[number];
+  const FlowCold& cold = flows.cold(number);
+  const FlowKey outbound = outbound_key_of(flow, cold);
+  const PortChoice::Wanted tuple = inbound_tuple_of(flow, cold);
+  const FlowKey inbound = inbound_key(tuple.subnet, tuple.ends);
+  index->erase(outbound, hash(outbound));
+  index->erase(inbound, hash(inbound));
+  ports->closed(tuple);
+  neighbours.release(flow.next_hop);
+  usage.release(cold.tenant_slot);
+  InterfaceCounters& counters = interface_counters[flow.interface_slot];
+  counters.flows_open.set(counters.flows_open.read() - 1);
+  if (counters.flows_open.read() == 0) counters.fullest_remote.set(0);
+  flows.give_back(number);
+}
+
+Tick Nat::State::timeout_of(FlowState state) const {
+  const FlowTimeouts& timeouts = options.timeouts;
+  switch (state) {
+    case FlowState::kOpening:
+      return timeouts.tcp_opening;
+    case FlowState::kEstablished:
+      return timeouts.tcp_established;
+    case FlowState::kClosing:
+      return timeouts.tcp_closing;
+    case FlowState::kUdp:
+      return timeouts.udp;
+    case FlowState::kEcho:
+      return timeouts.icmp;
+    case FlowState::kFree:
+      break;
+  }
+  return 0;
+}
+
+void Nat::State::arm(std::uint32_t number, Tick now) {
+  const Flow& flow = flows[number];
+  wheel.arm(flows, number, now, flow.last_seen + timeout_of(flow.state));
+}
+
+bool Nat::State::stands(const Flow& flow) const {
+  return flow.mapping_slot < tables->mappings.size() && tables->mappings[flow.mapping_slot].uid != 0 &&
+         flow.interface_slot < tables->interfaces.size() && tables->interfaces[flow.interface_slot].uid != 0;
+}
+
+FlowKey Nat::State::outbound_key_of(const Flow& flow, const FlowCold& cold) const {
+  return outbound_key(MappingNumber{cold.mapping_number}, {.protocol = flow.protocol,
+                                                           .local = flow.inside,
+                                                           .local_port = flow.inside_port,
+                                                           .remote = flow.remote,
+                                                           .remote_port = flow.remote_port});
+}
+
+PortChoice::Wanted Nat::State::inbound_tuple_of(const Flow& flow, const FlowCold& cold) const {
+  return {.subnet = SubnetNumber{cold.subnet_number},
+          .ends = {.protocol = flow.protocol,
+                   .local = flow.interface,
+                   .local_port = flow.interface_port,
+                   .remote = flow.remote,
+                   .remote_port = flow.remote_port}};
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,184 @@
+#include "dataplane/nat/port_choice.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace hypernat::dataplane {
+namespace {
+
+constexpr std::uint32_t kFewTries = 2;   // while less than an eighth of the ports is taken
+constexpr std::uint32_t kManyTries = 8;  // all eight taken: the remote is part-full
+constexpr std::uint32_t kAskedAtOnce = 16;
+
+FlowKey remote_key(const PortChoice::Wanted& wanted) {
+  FlowEnds ends = wanted.ends;
+  ends.local_port = L4Port{};  // no interface port is zero
+  return inbound_key(wanted.subnet, ends);
+}
+
+}  // namespace
+
+// What one opening's search on one interface knows.
+struct PortChoice::Search {
+  Wanted& wanted;
+  const PortSpace& space;
+  std::uint32_t base;  // hash of the reply without its port
+  std::uint32_t& questions;
+  bool gave_up = false;
+};
+
+PortChoice::PortChoice(const Parts& parts) : parts_(parts), buckets_(parts.home.port_buckets_of(parts.worker)) {}
+
+PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
+  const FlowEnds& ends = wanted.ends;
+  Search search{
+      .wanted = wanted,
+      .space = parts_.home.reply_ports(ends.protocol),
+      .base =
+          parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}}),
+      .questions = questions,
+  };
+  RemoteEntry* entry = parts_.use.find(remote_key(wanted));
+  const std::uint32_t taken = entry == nullptr ? 0 : entry->flows;
+  const std::uint32_t share = share_of(search);
+  if (taken >= share) return Result::kExhausted;
+
+  if (entry == nullptr || entry->bitmap == kNone) {
+    if (taken < share / 8 && try_random(search, kFewTries)) return Result::kFound;
+    if (try_random(search, kManyTries)) return Result::kFound;
+    if (entry == nullptr) return Result::kGaveUp;  // ten hits without a flow of ours: an interface of old stood here
+  }
+  if (search_bitmap(search, bitmap_for(*entry))) return Result::kFound;
+  return search.gave_up ? Result::kGaveUp : Result::kExhausted;
+}
+
+void PortChoice::opened(const Wanted& flow, std::uint32_t interface_slot) {
+  const FlowKey key = remote_key(flow);
+  parts_.use.add(key, interface_slot);
+  const RemoteEntry* entry = parts_.use.find(key);
+  if (entry->bitmap == kNone) return;
+  parts_.bitmaps[entry->bitmap].set(parts_.home.reply_ports(flow.ends.protocol).position_of(flow.ends.local_port));
+}
+
+void PortChoice::closed(const Wanted& flow) {
+  const FlowKey key = remote_key(flow);
+  RemoteEntry* entry = parts_.use.find(key);
+  if (entry == nullptr) return;
+  if (entry->bitmap != kNone) {
+    parts_.bitmaps[entry->bitmap].clear(parts_.home.reply_ports(flow.ends.protocol).position_of(flow.ends.local_port));
+    if (entry->flows == 1) parts_.bitmaps.give_back(entry->bitmap);
+  }
+  parts_.use.remove(key);
+}
+
+// Ports of this worker towards this remote.
+std::uint32_t PortChoice::share_of(const Search& search) const {
+  const PortSpace& space = search.space;
+  std::uint32_t share = 0;
+  for (const std::uint32_t bucket : buckets_)
+    share += space.class_size() - space.unused_in(space.class_of(bucket, search.base));
+  return share;
+}
+
+// Asks the index about ports, at most kAskedAtOnce. True when one is free: it is then the wanted one.
+bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap) {
+  std::array<FlowKey, kAskedAtOnce> keys;
+  std::array<const FlowKey*, kAskedAtOnce> pointers;
+  std::array<std::uint32_t, kAskedAtOnce> signatures;
+  std::array<std::uint32_t, kAskedAtOnce> values;
+  const std::size_t count = positions.size();
+  FlowEnds ends = search.wanted.ends;
+  for (std::size_t i = 0; i < count; ++i) {
+    ends.local_port = search.space.port_at(positions[i]);
+    keys[i] = inbound_key(search.wanted.subnet, ends);
+    pointers[i] = &keys[i];
+    signatures[i] = parts_.hash(keys[i]);
+  }
+  parts_.index.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, {values.data(), count});
+  search.questions -= std::min(search.questions, static_cast<std::uint32_t>(count));
+  bool found = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (values[i] != FlowIndex::kMissing) {
+      if (bitmap != nullptr) bitmap->set(positions[i]);
+    } else if (!found) {
+      found = true;
+      search.wanted.ends.local_port = search.space.port_at(positions[i]);
+    }
+  }
+  return found;
+}
+
+bool PortChoice::try_random(Search& search, std::uint32_t tries) {
+  const PortSpace& space = search.space;
+  std::array<std::uint32_t, kManyTries> positions;
+  std::uint32_t count = 0;
+  while (count < tries) {
+    const std::uint64_t random = parts_.random.next();
+    const auto high = static_cast<std::uint32_t>(random >> 32);
+    const auto low = static_cast<std::uint32_t>(random);
+    const std::uint32_t bucket = buckets_[std::uint64_t{high} * buckets_.size() >> 32];
+    const std::uint32_t position = space.first_position(space.class_of(bucket, search.base)) +
+                                   static_cast<std::uint32_t>(std::uint64_t{low} * space.class_size() >> 32);
+    // Drawn again, so that every port is equally likely.
+    if (space.port_at(position).host() >= kFirstInterfacePort) positions[count++] = position;
+  }
+  return ask(search, {positions.data(), count}, nullptr);
+}
+
+bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
+  const std::size_t start = parts_.random.below(static_cast<std::uint32_t>(buckets_.size()));
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    const std::size_t at = start + i < buckets_.size() ? start + i : start + i - buckets_.size();
+    if (search_class(search, bitmap, search.space.class_of(buckets_[at], search.base))) return true;
+    if (search.gave_up) return false;
+  }
+  return false;
+}
+
+bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t contribution_class) {
+  const PortSpace& space = search.space;
+  const std::uint32_t first = space.first_position(contribution_class);
+  const std::uint32_t end = first + space.class_size();
+  const std::uint32_t first_word = first / 64;
+  const std::uint32_t end_word = (end + 63) / 64;
+  if (bitmap.next_open_word(first_word, end_word) == end_word) return false;
+
+  // Twice through, from a random word on, so that the second pass ends where the first began.
+  const std::uint32_t start = first_word + parts_.random.below(end_word - first_word);
+  std::array<std::uint32_t, kAskedAtOnce> positions;
+  std::uint32_t count = 0;
+  const auto search_words = [&](std::uint32_t from, std::uint32_t to) {
+    for (std::uint32_t word = bitmap.next_open_word(from, to); word < to; word = bitmap.next_open_word(word + 1, to)) {
+      for (std::uint64_t open = ~bitmap.word(word); open != 0; open &= open - 1) {
+        const std::uint32_t position = word * 64 + static_cast<std::uint32_t>(std::countr_zero(open));
+        if (position < first || position >= end) continue;  // a class shorter than a word
+        if (space.port_at(position).host() < kFirstInterfacePort) {
+          bitmap.set(position);
+          continue;
+        }
+        positions[count++] = position;
+        if (count < kAskedAtOnce) continue;
+        if (ask(search, positions, &bitmap)) return true;
+        count = 0;
+        search.gave_up = search.questions == 0;
+        if (search.gave_up) return false;
+      }
+    }
+    return false;
+  };
+  if (search_words(start, end_word) || (!search.gave_up && search_words(first_word, start))) return true;
+  if (search.gave_up || count == 0) return false;
+  return ask(search, {positions.data(), count}, &bitmap);
+}
+
+PortBitmap& PortChoice::bitmap_for(RemoteEntry& entry) {
+  if (entry.bitmap == kNone) {
+    const PortBitmaps::Taken taken = parts_.bitmaps.take(entry.key);
+    if (taken.evicted) parts_.use.find(taken.evicted_owner)->bitmap = kNone;
+    entry.bitmap = taken.bitmap;
+  }
+  parts_.bitmaps.touch(entry.bitmap);
+  return parts_.bitmaps[entry.bitmap];
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,64 @@
+// Which port of an interface a new flow gets: one that is free towards its remote endpoint, is hard to guess, and
+// brings the reply home to this worker.
+//
+// While few ports are taken, random ones are asked for in the index. Once that fails, a bitmap of the ports known to be
+// taken is kept for this remote, so that the very last port is found with few questions. The count of flows tells when
+// none is left. Questions per opening are bounded.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/flow/flow_hash.h"
+#include "dataplane/flow/flow_index.h"
+#include "dataplane/flow/home.h"
+#include "dataplane/flow/secret_random.h"
+#include "dataplane/nat/port_bitmaps.h"
+#include "dataplane/nat/remote_use.h"
+
+namespace hypernat::dataplane {
+
+class PortChoice {
+ public:
+  struct Parts {
+    const Home& home;
+    const FlowIndex& index;
+    RemoteUse& use;
+    PortBitmaps& bitmaps;
+    FlowHash hash;
+    SecretRandom random;
+    std::uint16_t worker = 0;
+  };
+  explicit PortChoice(const Parts& parts);
+
+  /// Towards whom a port is wanted: the inbound tuple, its local port still open.
+  struct Wanted {
+    SubnetNumber subnet{};
+    FlowEnds ends;
+  };
+  enum class Result : std::uint8_t { kFound, kExhausted, kGaveUp };
+
+  /// Sets `wanted.ends.local_port` when it finds one. `questions` are what the opening may still ask of the index.
+  Result choose(Wanted& wanted, std::uint32_t& questions);
+  /// A flow with that inbound tuple was opened, or is gone.
+  void opened(const Wanted& flow, std::uint32_t interface_slot);
+  void closed(const Wanted& flow);
+
+  /// Questions of the index that one opening may ask in all.
+  static constexpr std::uint32_t kMaxQuestions = 4096;
+
+ private:
+  struct Search;
+  bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap);
+  bool try_random(Search& search, std::uint32_t tries);
+  bool search_bitmap(Search& search, PortBitmap& bitmap);
+  bool search_class(Search& search, PortBitmap& bitmap, std::uint32_t contribution_class);
+  PortBitmap& bitmap_for(RemoteEntry& entry);
+  std::uint32_t share_of(const Search& search) const;
+
+  Parts parts_;
+  std::span<const std::uint16_t> buckets_;
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,67 @@
+// How many flows each interface has towards each remote endpoint, of one worker.
+//
+// The count tells exactly when an interface has no port left for a remote, without a search, and how full the fullest
+// remote is, which the control plane adds interfaces by. A hash table with linear probing, sized to the flow pool; it
+// is touched when a flow opens and when it goes, by no packet in between. The key is an inbound flow key without the
+// port.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/flow/flow_hash.h"
+#include "dataplane/flow/flow_key.h"
+#include "dataplane/flow/memory.h"
+#include "dataplane/nat/counters.h"
+#include "dataplane/packet/packet.h"
+
+namespace hypernat::dataplane {
+
+struct RemoteEntry {
+  FlowKey key;
+  std::uint32_t flows = 0;  ///< 0: nobody's entry
+  std::uint32_t interface_slot = kNone;
+  std::uint32_t bitmap = kNone;  ///< in PortBitmaps, when there is one
+};
+
+class RemoteUse {
+ public:
+  explicit RemoteUse(const FlowHash& hash) : hash_(hash) {}
+  /// Room for `flows` entries. `interfaces` are counters by interface slot, whose fullest_remote is kept right here.
+  bool allocate(std::uint32_t flows, std::span<InterfaceCounters> interfaces);
+
+  /// Null when no flow goes there. Valid until the next add or remove.
+  RemoteEntry* find(const FlowKey& key);
+  /// Counts one flow more.
+  void add(const FlowKey& key, std::uint32_t interface_slot);
+  /// Counts one flow less; the caller has given back the bitmap of an entry that holds the last one.
+  void remove(const FlowKey& key);
+  /// Looks at `steps` places, so that fullest_remote comes down again within a round of the table.
+  void refresh(std::uint32_t steps);
+  /// An interface slot that got a new interface.
+  void forget(std::uint32_t interface_slot) { rounds_[interface_slot] = {}; }
+
+  std::uint32_t size() const { return used_; }
+
+ private:
+  /// The fullest remote of an interface, as far as the present round has come.
+  struct Round {
+    std::uint32_t number = 0;
+    std::uint32_t fullest = 0;
+  };
+  std::uint32_t place_of(const FlowKey& key) const {
+    return static_cast<std::uint32_t>(std::uint64_t{hash_(key)} * entries_.size() >> 32);
+  }
+  std::uint32_t after(std::uint32_t place) const { return place + 1 == entries_.size() ? 0 : place + 1; }
+  void close_gap(std::uint32_t gap);
+
+  FlowHash hash_;
+  FixedArray<RemoteEntry> entries_;
+  FixedArray<Round> rounds_;  ///< by interface slot
+  std::span<InterfaceCounters> interfaces_;
+  std::uint32_t used_ = 0;
+  std::uint32_t cursor_ = 0;
+  std::uint32_t round_ = 1;
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,164 @@
+#include "tests/packet/craft.h"
+
+#include <stdexcept>
+
+namespace hypernat::craft {
+namespace {
+
+void put16(Bytes& out, std::size_t value) {
+  out.push_back(static_cast<std::uint8_t>(value >> 8));
+  out.push_back(static_cast<std::uint8_t>(value));
+}
+void put32(Bytes& out, std::uint32_t value) {
+  put16(out, value >> 16);
+  put16(out, value & 0xffff);
+}
+void put(Bytes& out, const Bytes& more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
+void set16(Bytes& out, std::size_t at, std::uint16_t value) {
+  out[at] = static_cast<std::uint8_t>(value >> 8);
+  out[at + 1] = static_cast<std::uint8_t>(value);
+}
+std::uint16_t get16(const Bytes& bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(bytes.at(at) << 8 | bytes.at(at + 1));
+}
+std::uint32_t get32(const Bytes& bytes, std::size_t at) {
+  return std::uint32_t{get16(bytes, at)} << 16 | get16(bytes, at + 2);
+}
+
+std::uint32_t address_of(const std::string& text) {
+  const auto address = parse_ipv4_address(text);
+  if (!address) throw std::invalid_argument("no address: " + text);
+  return address->host();
+}
+
+Bytes pseudo_header(std::uint32_t src, std::uint32_t dst, std::uint8_t protocol, std::size_t length) {
+  Bytes out;
+  put32(out, src);
+  put32(out, dst);
+  put16(out, protocol);
+  put16(out, length);
+  return out;
+}
+
+Bytes l4_of(const Ip& ip, const Udp& udp, const Bytes& payload) {
+  Bytes out;
+  put16(out, udp.src);
+  put16(out, udp.dst);
+  put16(out, 8 + payload.size());
+  put16(out, 0);
+  put(out, payload);
+  Bytes covered = pseudo_header(address_of(ip.src), address_of(ip.dst), 17, out.size());
+  put(covered, out);
+  const std::uint16_t computed = checksum_of(covered);
+  set16(out, 6, udp.checksum.value_or(computed == 0 ? 0xffff : computed));
+  return out;
+}
+
+Bytes l4_of(const Ip& ip, const Tcp& tcp, const Bytes& payload) {
+  Bytes out;
+  put16(out, tcp.src);
+  put16(out, tcp.dst);
+  put32(out, tcp.seq);
+  put32(out, tcp.ack);
+  out.push_back(static_cast<std::uint8_t>((20 + tcp.options.size()) / 4 << 4));
+  out.push_back(tcp_flags_of(tcp.flags));
+  put16(out, tcp.window);
+  put32(out, 0);
+  put(out, tcp.options);
+  put(out, payload);
+  Bytes covered = pseudo_header(address_of(ip.src), address_of(ip.dst), 6, out.size());
+  put(covered, out);
+  set16(out, 16, tcp.checksum.value_or(checksum_of(covered)));
+  return out;
+}
+
+Bytes l4_of(const Ip&, const Echo& echo, const Bytes& payload) {
+  Bytes out{echo.type, echo.code, 0, 0};
+  put16(out, echo.id);
+  put16(out, echo.seq);
+  put(out, payload);
+  set16(out, 2, echo.checksum.value_or(checksum_of(out)));
+  return out;
+}
+
+constexpr std::uint8_t protocol_of(const Udp&) {
+  return 17;
+}
+constexpr std::uint8_t protocol_of(const Tcp&) {
+  return 6;
+}
+constexpr std::uint8_t protocol_of(const Echo&) {
+  return 1;
+}
+
+}  // namespace
+
+std::uint16_t checksum_of(const Bytes& bytes) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? std::uint32_t{bytes[i]} << 8 : bytes[i];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(0xffff - sum);
+}
+
+std::uint8_t tcp_flags_of(std::string_view letters) {
+  constexpr std::string_view kLetters = "FSRPAUEC";
+  unsigned flags = 0;
+  for (const char letter : letters) {
+    const auto bit = kLetters.find(letter);
+    if (bit == std::string_view::npos) throw std::invalid_argument("no TCP flag: " + std::string(letters));
+    flags |= 1U << bit;
+  }
+  return static_cast<std::uint8_t>(flags);
+}
+
+Bytes Datagram::bytes() const {
+  const Bytes upper = std::visit([&](const auto& header) { return l4_of(ip, header, payload); }, l4);
+  const std::size_t header_length = 20 + ip.options.size();
+  Bytes out{static_cast<std::uint8_t>(0x40 | header_length / 4), ip.dscp_ecn};
+  put16(out, header_length + upper.size());
+  put16(out, ip.identification);
+  put16(out, ip.fragment);
+  out.push_back(ip.ttl);
+  out.push_back(std::visit([](const auto& header) { return protocol_of(header); }, l4));
+  put16(out, 0);
+  put32(out, address_of(ip.src));
+  put32(out, address_of(ip.dst));
+  put(out, ip.options);
+  set16(out, 10, ip.checksum.value_or(checksum_of(out)));
+  put(out, upper);
+  return out;
+}
+
+Seen look_at(const Bytes& packet) {
+  const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
+  const std::uint32_t src = get32(packet, 12);
+  const std::uint32_t dst = get32(packet, 16);
+  const Bytes header(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(header_length));
+  const Bytes upper(packet.begin() + static_cast<std::ptrdiff_t>(header_length), packet.end());
+  Seen seen{.src = to_string(Ipv4Address::from_host(src)),
+            .dst = to_string(Ipv4Address::from_host(dst)),
+            .ttl = packet[8],
+            .protocol = packet[9],
+            .ip_checksum_right = checksum_of(header) == 0};
+  if (seen.protocol == 1) {
+    seen.src_port = seen.dst_port = get16(upper, 4);
+    seen.l4_checksum_right = checksum_of(upper) == 0;
+    return seen;
+  }
+  seen.src_port = get16(upper, 0);
+  seen.dst_port = get16(upper, 2);
+  Bytes covered = pseudo_header(src, dst, seen.protocol, upper.size());
+  put(covered, upper);
+  seen.l4_checksum_right = checksum_of(covered) == 0;
+  if (seen.protocol == 17 && get16(upper, 6) == 0) seen.l4_checksum_right = true;
+  if (seen.protocol == 6) {
+    seen.seq = get32(upper, 4);
+    seen.ack = get32(upper, 8);
+    seen.tcp_flags = upper.at(13);
+  }
+  return seen;
+}
+
+}  // namespace hypernat::craft

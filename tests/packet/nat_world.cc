@@ -1,0 +1,290 @@
+#include "tests/packet/nat_world.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace hypernat::dataplane {
+namespace {
+
+Ipv4Address address_of(const std::string& text) {
+  return parse_ipv4_address(text).value();
+}
+Ipv4Prefix prefix_of(const std::string& text) {
+  return parse_ipv4_prefix(text).value();
+}
+
+config::Route route(const std::string& prefix, config::RouteTarget target) {
+  return {.prefix = prefix_of(prefix), .target = target};
+}
+
+config::Subnet subnet(std::uint32_t number, std::uint32_t tenant) {
+  return {.number = SubnetNumber{number},
+          .id = "subnet-" + std::to_string(number),
+          .tenant = tenant,
+          .prefix = prefix_of("10.0.1.0/24"),
+          .segment = {.attachment = "tenants", .id = 5000 + number},
+          .router = address_of("10.0.1.1"),
+          .vteps = {address_of("198.51.100.11")},
+          .route_set = 0};
+}
+
+config::Interface interface(std::uint64_t uid, const std::string& address) {
+  return {.id = "eni-" + std::to_string(uid),
+          .uid = uid,
+          .address = address_of(address),
+          .mac = {{2, 0, 0, 1, 0, static_cast<std::uint8_t>(uid)}}};
+}
+
+NatSecret secret_of(std::uint64_t seed) {
+  return {.hash = {seed * 0x9e3779b97f4a7c15, seed * 0xbf58476d1ce4e5b9, seed * 0x94d049bb133111eb, seed + 1},
+          .random = {seed * 0xd6e8feb86659fd93, seed * 0xa0761d6478bd642f}};
+}
+
+}  // namespace
+
+config::Table two_tenants() {
+  constexpr auto kAnyPort = std::uint16_t{0xffff};
+  config::Table table;
+  table.epoch = table.generation = 1;
+  table.peers = {{.name = "wh1", .address = address_of("192.0.2.11"), .block = prefix_of("100.64.0.0/20")},
+                 {.name = "wh2", .address = address_of("192.0.2.12"), .block = prefix_of("100.64.16.0/20")}};
+  table.tenants = {{.account = "111111111111", .number = 1, .flow_limit = 0},
+                   {.account = "222222222222", .number = 2, .flow_limit = 0}};
+  table.route_sets = {
+      {.routes = {route("0.0.0.0/0", config::RouteTarget::kRouter), route("10.0.0.0/16", config::RouteTarget::kRouter),
+                  route("10.0.1.0/24", config::RouteTarget::kLocal),
+                  route("10.9.0.0/16", config::RouteTarget::kBlackhole)}}};
+  const Ipv4Prefix vpc = prefix_of("10.0.0.0/16");
+  table.rule_sets = {
+      {.rules = {{.protocol = -1, .first_port = 0, .last_port = kAnyPort, .destination = prefix_of("0.0.0.0/0")}}},
+      {.rules = {{.protocol = 6, .first_port = 80, .last_port = 80, .destination = vpc},
+                 {.protocol = 17, .first_port = 53, .last_port = 53, .destination = vpc},
+                 {.protocol = 1, .first_port = 8, .last_port = config::kAnyIcmp, .destination = vpc}}}};
+  table.subnets = {subnet(1, 0), subnet(2, 1)};
+  table.mappings = {{.number = MappingNumber{1},
+                     .uid = 101,
+                     .tenant = 0,
+                     .subnet = 0,
+                     .rule_set = 0,
+                     .interfaces = {interface(1, "10.0.1.20")}},
+                    {.number = MappingNumber{2},
+                     .uid = 102,
+                     .tenant = 0,
+                     .subnet = 0,
+                     .rule_set = 1,
+                     .interfaces = {interface(2, "10.0.1.21")}},
+                    {.number = MappingNumber{3},
+                     .uid = 103,
+                     .tenant = 1,
+                     .subnet = 1,
+                     .rule_set = 0,
+                     .interfaces = {interface(3, "10.0.1.20")}}};
+  return table;
+}
+
+std::string Outcome::text() const {
+  switch (verdict) {
+    case Verdict::kForward:
+      return "forwarded " + seen.src + " > " + seen.dst;
+    case Verdict::kDrop:
+      return "dropped: " + std::string(name_of(drop));
+    case Verdict::kReset:
+      return "reset";
+    default:
+      return "pending";
+  }
+}
+
+// A packet in a buffer of exactly its size, and its descriptor as the parse stage would have filled it.
+struct NatWorld::Delivery {
+  std::unique_ptr<std::uint8_t[]> buffer;
+  Packet packet;
+  std::uint16_t worker = 0;
+};
+
+NatWorld::NatWorld() : NatWorld(Options{}) {}
+NatWorld::~NatWorld() = default;
+
+NatWorld::NatWorld(const Options& options)
+    : options_(options),
+      home_({.key = kMicrosoftKey, .buckets = options.buckets, .workers = options.workers}),
+      usage_(16),
+      neighbours_({.capacity = options.next_hops}),
+      compiler_({.outside_attachments = {"tenants"},
+                 .attachment_indices = {1},
+                 .tenants = 16,
+                 .subnets = 16,
+                 .mappings = 64,
+                 .interfaces = 64}),
+      now_(options.start) {
+  for (std::uint16_t worker = 0; worker < options.workers; ++worker) {
+    const std::string name = "nat" + std::to_string(worker);
+    nats_.push_back(Nat::create({.name = name.c_str(),
+                                 .worker = worker,
+                                 .flows = options.flows,
+                                 .port_bitmaps = options.port_bitmaps,
+                                 .tenant_slots = 16,
+                                 .interface_slots = 64,
+                                 .resets_per_second = options.resets_per_second,
+                                 .lambda_vpc = prefix_of("100.64.0.0/10"),
+                                 .gateway = address_of("169.254.100.1"),
+                                 .timeouts = options.timeouts,
+                                 .secret = secret_of(options.seed),
+                                 .numa_node = -1},
+                                home_, neighbours_, usage_));
+    if (!nats_.back()) throw std::runtime_error("no memory for a NAT");
+  }
+  publish(options.table);
+}
+
+void NatWorld::publish(const config::Table& table) {
+  generations_.push_back(compiler_.compile(table, "sha"));
+  tables_ = generations_.back().get();
+  for (auto& nat : nats_) nat->switch_tables(*tables_);
+}
+
+void NatWorld::sweep() {
+  for (auto& nat : nats_)
+    while (!nat->swept()) nat->maintain(now_);
+  compiler_.reclaim();
+}
+
+void NatWorld::pass(Tick milliseconds) {
+  now_ += milliseconds;
+  for (auto& nat : nats_) {
+    // Enough calls for one turn of the wheel and every flow in it.
+    const std::uint32_t calls = 80 + nat->open_flows() / 16;
+    for (std::uint32_t i = 0; i < calls; ++i) nat->maintain(now_);
+  }
+}
+
+std::unique_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) const {
+  const craft::Bytes bytes = arrival.datagram.bytes();
+  auto delivery = std::make_unique<Delivery>();
+  delivery->buffer = std::make_unique<std::uint8_t[]>(bytes.size());
+  std::memcpy(delivery->buffer.get(), bytes.data(), bytes.size());
+  const craft::Seen seen = craft::look_at(bytes);
+  Packet& packet = delivery->packet;
+  packet.frame = delivery->buffer.get();
+  packet.length = static_cast<std::uint32_t>(bytes.size());
+  packet.side = arrival.side;
+  packet.ip = reinterpret_cast<Ipv4Header*>(packet.frame);
+  packet.l4 = packet.frame + packet.ip->header_length();
+  packet.l4_length = static_cast<std::uint16_t>(bytes.size() - packet.ip->header_length());
+  packet.protocol = Protocol{seen.protocol};
+  packet.tcp_flags = seen.tcp_flags;
+  packet.src = address_of(seen.src);
+  packet.dst = address_of(seen.dst);
+  packet.src_port = L4Port::from_host(seen.src_port);
+  packet.dst_port = L4Port::from_host(seen.dst_port);
+  if (arrival.side == Side::kInside) {
+    packet.slot = tables_->mapping_by_number.find(arrival.from.mapping);
+    packet.peer = address_of(arrival.from.worker_host);
+    packet.environment_mac = arrival.from.mac;
+    packet.attachment = arrival.from.attachment;
+  } else {
+    packet.slot = tables_->subnet_by_number.find(arrival.subnet);
+    packet.attachment = 1;
+  }
+  packet.toeplitz =
+      home_.hash({.src = packet.src, .dst = packet.dst, .src_port = packet.src_port, .dst_port = packet.dst_port});
+  delivery->worker = home_.worker_of(packet.toeplitz);
+  if (packet.slot == Tables::kMissing) drop_packet(packet, Drop::unknown_segment);
+  return delivery;
+}
+
+Outcome NatWorld::finish(const Delivery& delivery) const {
+  const Packet& packet = delivery.packet;
+  const craft::Bytes bytes(packet.frame, packet.frame + packet.length);
+  return {.verdict = packet.verdict,
+          .drop = packet.drop,
+          .opened = packet.opened,
+          .worker = delivery.worker,
+          .rule = packet.rule,
+          .egress = packet.egress,
+          .bytes = bytes,
+          .seen = craft::look_at(bytes)};
+}
+
+std::vector<Outcome> NatWorld::burst(const std::vector<Arrival>& arrivals) {
+  std::vector<std::unique_ptr<Delivery>> deliveries;
+  std::vector<std::vector<Packet*>> by_worker(nats_.size());
+  for (const Arrival& arrival : arrivals) {
+    deliveries.push_back(prepare(arrival));
+    if (deliveries.back()->packet.verdict == Verdict::kPending)
+      by_worker[deliveries.back()->worker].push_back(&deliveries.back()->packet);
+  }
+  for (std::size_t worker = 0; worker < nats_.size(); ++worker) {
+    if (!by_worker[worker].empty()) nats_[worker]->translate(by_worker[worker], now_);
+    nats_[worker]->maintain(now_);
+  }
+  std::vector<Outcome> outcomes;
+  for (const auto& delivery : deliveries) outcomes.push_back(finish(*delivery));
+  return outcomes;
+}
+
+Outcome NatWorld::outbound(const Environment& from, const craft::Datagram& datagram) {
+  return burst({{.side = Side::kInside, .from = from, .datagram = datagram}}).front();
+}
+
+Outcome NatWorld::inbound(std::uint32_t subnet, const craft::Datagram& datagram) {
+  return burst({{.side = Side::kOutside, .from = {}, .subnet = subnet, .datagram = datagram}}).front();
+}
+
+std::uint32_t NatWorld::open_flows() const {
+  std::uint32_t flows = 0;
+  for (const auto& nat : nats_) flows += nat->open_flows();
+  return flows;
+}
+
+std::uint32_t NatWorld::tenant_slot(std::uint32_t number) const {
+  const auto& tenants = tables_->tenants;
+  const auto at = std::find_if(tenants.begin(), tenants.end(),
+                               [&](const TenantEntry& tenant) { return tenant.in_use && tenant.number == number; });
+  return static_cast<std::uint32_t>(at - tenants.begin());
+}
+
+std::uint32_t NatWorld::flows_of_tenant(std::uint32_t number) const {
+  return usage_.flows(tenant_slot(number));
+}
+
+std::uint32_t NatWorld::next_hops_held() const {
+  std::uint32_t held = 0;
+  for (std::uint32_t i = 0; i < neighbours_.capacity(); ++i) held += neighbours_[i].references > 0 ? 1 : 0;
+  return held;
+}
+
+std::uint32_t NatWorld::interface_slot(std::string_view id) const {
+  const auto& interfaces = tables_->interfaces;
+  const auto at = std::find_if(interfaces.begin(), interfaces.end(),
+                               [&](const InterfaceEntry& entry) { return entry.uid != 0 && entry.id == id; });
+  return static_cast<std::uint32_t>(at - interfaces.begin());
+}
+
+std::uint64_t NatWorld::interface_counter(std::string_view id, Counter InterfaceCounters::*counter) const {
+  std::uint64_t sum = 0;
+  for (const auto& nat : nats_) sum += (nat->interface_counters()[interface_slot(id)].*counter).read();
+  return sum;
+}
+
+std::uint64_t NatWorld::tenant_counter(std::uint32_t number, Counter TenantCounters::*counter) const {
+  std::uint64_t sum = 0;
+  for (const auto& nat : nats_) sum += (nat->tenant_counters()[tenant_slot(number)].*counter).read();
+  return sum;
+}
+
+std::vector<FlowView> NatWorld::flows() const {
+  std::vector<FlowView> all;
+  for (const auto& nat : nats_) {
+    std::vector<FlowView> page(64);
+    for (std::uint32_t cursor = 0; cursor != kNone;) {
+      std::size_t filled = 0;
+      cursor = nat->list_flows(cursor, page, filled, now_);
+      all.insert(all.end(), page.begin(), page.begin() + static_cast<std::ptrdiff_t>(filled));
+    }
+  }
+  return all;
+}
+
+}  // namespace hypernat::dataplane

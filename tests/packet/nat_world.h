@@ -1,0 +1,123 @@
+// A NAT with everything around it, for tests: tables, homes, neighbours, a clock, as many workers as wanted. Packets go
+// in as bytes and come out as bytes; each lies in a buffer of exactly its size, so that sanitizers see every overrun.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/table.h"
+#include "dataplane/nat/nat.h"
+#include "dataplane/nat/table_compiler.h"
+#include "tests/packet/craft.h"
+
+namespace hypernat::dataplane {
+
+/// Where an environment's packets come from.
+struct Environment {
+  std::uint32_t mapping = 1;  ///< number
+  std::string address = "100.64.0.5";
+  std::string worker_host = "192.0.2.11";  ///< tunnel peer; "0.0.0.0": no tunnel
+  MacAddress mac{{2, 0, 0, 0, 0, 5}};
+  std::uint8_t attachment = 0;
+};
+
+/// What became of a packet.
+struct Outcome {
+  Verdict verdict = Verdict::kPending;
+  Drop drop{};
+  bool opened = false;
+  std::uint16_t worker = 0;
+  std::uint16_t rule = 0;
+  Egress egress;
+  craft::Bytes bytes;
+  craft::Seen seen;
+
+  bool forwarded() const { return verdict == Verdict::kForward; }
+  bool dropped(Drop reason) const { return verdict == Verdict::kDrop && drop == reason; }
+  /// For messages of failed expectations.
+  std::string text() const;
+};
+
+/// Two tenants with the same 10.0.0.0/16, each with a subnet 10.0.1.0/24.
+/// Subnet 1 is acme's, with mappings 1 (10.0.1.20, everything permitted) and 2 (10.0.1.21, only TCP 80, UDP 53 and echo
+/// towards 10.0.0.0/16); subnet 2 is globex's, with mapping 3 (10.0.1.20, everything permitted).
+/// Worker hosts: 192.0.2.11 with 100.64.0.0/20, 192.0.2.12 with 100.64.16.0/20.
+config::Table two_tenants();
+
+class NatWorld {
+ public:
+  struct Options {
+    config::Table table = two_tenants();
+    std::uint16_t workers = 1;
+    std::uint32_t flows = 4096;  ///< of each worker
+    std::uint32_t port_bitmaps = 16;
+    std::uint32_t next_hops = 1024;
+    std::uint32_t resets_per_second = 100;
+    std::uint32_t buckets = 128;
+    FlowTimeouts timeouts;
+    std::uint64_t seed = 1;
+    Tick start = 1000;
+  };
+
+  NatWorld();
+  explicit NatWorld(const Options& options);
+  ~NatWorld();
+
+  /// From an environment of a mapping (number), to the worker whose home it is.
+  Outcome outbound(const Environment& from, const craft::Datagram& datagram);
+  /// From the segment of a subnet (number).
+  Outcome inbound(std::uint32_t subnet, const craft::Datagram& datagram);
+  Outcome outbound(const craft::Datagram& datagram) { return outbound(Environment{}, datagram); }
+  Outcome inbound(const craft::Datagram& datagram) { return inbound(1, datagram); }
+
+  /// Several packets as one burst of one worker.
+  struct Arrival {
+    Side side = Side::kInside;
+    Environment from;
+    std::uint32_t subnet = 1;
+    craft::Datagram datagram;
+  };
+  std::vector<Outcome> burst(const std::vector<Arrival>& arrivals);
+
+  /// Time passes and every worker does what is due.
+  void pass(Tick milliseconds);
+  /// A new generation; flows of what is gone are swept by `maintain`.
+  void publish(const config::Table& table);
+  /// Every worker finishes sweeping, and freed slots may be given away.
+  void sweep();
+
+  Tick now() const { return now_; }
+  std::uint32_t open_flows() const;
+  std::uint32_t flows_of_tenant(std::uint32_t number) const;
+  std::uint32_t next_hops_held() const;
+  std::uint32_t interface_slot(std::string_view id) const;
+  /// Summed over workers.
+  std::uint64_t interface_counter(std::string_view id, Counter InterfaceCounters::*counter) const;
+  std::uint64_t tenant_counter(std::uint32_t number, Counter TenantCounters::*counter) const;
+  std::vector<FlowView> flows() const;
+  const Tables& tables() const { return *tables_; }
+  const Home& home() const { return home_; }
+  Neighbours& neighbours() { return neighbours_; }
+  Nat& nat(std::uint16_t worker) { return *nats_[worker]; }
+
+ private:
+  struct Delivery;
+  std::unique_ptr<Delivery> prepare(const Arrival& arrival) const;
+  Outcome finish(const Delivery& delivery) const;
+  std::uint32_t tenant_slot(std::uint32_t number) const;
+
+  Options options_;
+  Home home_;
+  TenantUsage usage_;
+  Neighbours neighbours_;
+  TableCompiler compiler_;
+  std::vector<std::shared_ptr<const Tables>> generations_;
+  const Tables* tables_ = nullptr;
+  std::vector<std::unique_ptr<Nat>> nats_;
+  Tick now_;
+};
+
+}  // namespace hypernat::dataplane
