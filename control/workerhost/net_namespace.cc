@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -10,10 +11,6 @@ namespace hypernat::workerhost {
 namespace {
 
 constexpr const char* kOwnNamespace = "/proc/thread-self/ns/net";
-
-std::string setting_path(const std::string& name) {
-  return "/proc/sys/net/" + name;
-}
 
 }  // namespace
 
@@ -35,14 +32,24 @@ UniqueFd NamespaceVisit::enter_new() const {
   return current_network_namespace();
 }
 
-void write_network_setting(const std::string& name, const std::string& value) {
-  const std::string path = setting_path(name);
-  const UniqueFd file(checked(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "opening " + path));
-  checked(::write(file.get(), value.data(), value.size()), "writing " + value + " to " + path);
+ProcInstance::ProcInstance() {
+  const UniqueFd context(checked(::fsopen("proc", FSOPEN_CLOEXEC), "opening a proc file system"));
+  checked(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "making a proc file system");
+  root_ = UniqueFd(checked(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0), "mounting a proc file system"));
 }
 
-bool has_network_setting(const std::string& name) {
-  return ::access(setting_path(name).c_str(), F_OK) == 0;
+NetworkSettings::NetworkSettings(const ProcInstance& proc, const std::string& directory)
+    : path_("sys/net/" + directory),
+      directory_(::openat(proc.root(), path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!directory_.is_open() && errno != ENOENT) throw_errno("opening /proc/" + path_);
+}
+
+void NetworkSettings::write(const std::string& name, const std::string& value) const {
+  if (!directory_.is_open()) return;
+  const UniqueFd file(::openat(directory_.get(), name.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.is_open() && errno == ENOENT) return;
+  checked(file.get(), "opening /proc/" + path_ + "/" + name);
+  checked(::write(file.get(), value.data(), value.size()), "writing " + value + " to /proc/" + path_ + "/" + name);
 }
 
 bool is_network_quiet() {

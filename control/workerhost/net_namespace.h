@@ -30,10 +30,30 @@ class NamespaceVisit {
   UniqueFd home_;
 };
 
-/// Writes a setting under /proc/sys/net of the calling thread's network namespace. Throws std::system_error.
-void write_network_setting(const std::string& name, const std::string& value);
-/// False when this kernel has no such setting.
-bool has_network_setting(const std::string& name);
+/// A /proc of our own, mounted nowhere. The kernel remembers the settings' directories of every namespace that was
+/// looked at in one list per /proc, and walks it at each look: a new /proc now and then keeps the list short.
+class ProcInstance {
+ public:
+  /// Throws std::system_error.
+  ProcInstance();
+  int root() const { return root_.get(); }
+
+ private:
+  UniqueFd root_;
+};
+
+/// A directory under /proc/sys/net of the network namespace that it was opened in.
+class NetworkSettings {
+ public:
+  /// Throws std::system_error; a directory that this kernel does not have is empty.
+  NetworkSettings(const ProcInstance& proc, const std::string& directory);
+  /// A setting that this kernel does not have is left alone. Throws std::system_error.
+  void write(const std::string& name, const std::string& value) const;
+
+ private:
+  std::string path_;
+  UniqueFd directory_;
+};
 
 /// True when no TCP connection that could still send, and no unfinished fragment, is left in the calling thread's
 /// network namespace. TIME_WAIT speaks only when spoken to, and does not count.

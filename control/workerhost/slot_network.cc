@@ -22,6 +22,8 @@ constexpr std::uint32_t kSlotDeviceIndex = 1000;
 /// Outer Ethernet, IPv4, UDP and VXLAN headers less the inner Ethernet header that the MTU does not count either.
 constexpr int kVxlanOverhead = 50;
 
+constexpr std::uint32_t kSlotsPerProc = 64;
+
 /// FNV-1a. Its only use is to tell worker hosts of one machine apart.
 std::uint32_t hash_of(const std::string& text) {
   std::uint32_t hash = 2166136261U;
@@ -29,31 +31,22 @@ std::uint32_t hash_of(const std::string& text) {
   return hash;
 }
 
-/// Settings of a slot's namespace, in force before it has a device.
-struct NetworkSetting {
-  const char* name;
-  const char* value;
-};
-constexpr NetworkSetting kSlotSettings[] = {
-    {"ipv6/conf/all/disable_ipv6", "1"},
-    // ping without capabilities
-    {"ipv4/ping_group_range", "0 2147483647"},
-    // What an environment leaves behind must die soon, for its slot to be used again; see SlotNetwork::is_quiet.
-    {"ipv4/tcp_orphan_retries", "3"},
-    {"ipv4/ipfrag_time", "2"},
-    // One tenant's round-trip times are none of the next one's business.
-    {"ipv4/tcp_no_metrics_save", "1"},
-};
-
-void apply_slot_settings() {
-  for (const auto& [name, value] : kSlotSettings)
-    if (has_network_setting(name)) write_network_setting(name, value);
+/// In a slot's namespace, before it has a device.
+void apply_slot_settings(const ProcInstance& proc) {
+  NetworkSettings(proc, "ipv6/conf/all").write("disable_ipv6", "1");
+  const NetworkSettings ipv4(proc, "ipv4");
+  // ping without capabilities
+  ipv4.write("ping_group_range", "0 2147483647");
+  // What an environment leaves behind must die soon, for its slot to be used again; see SlotNetwork::is_quiet.
+  ipv4.write("tcp_orphan_retries", "3");
+  ipv4.write("ipfrag_time", "2");
+  // One tenant's round-trip times are none of the next one's business.
+  ipv4.write("tcp_no_metrics_save", "1");
 }
 
 /// Keeps the host's own IPv6 from speaking on a device of ours.
-void silence_ipv6(const std::string& device) {
-  const std::string setting = "ipv6/conf/" + device + "/disable_ipv6";
-  if (has_network_setting(setting)) write_network_setting(setting, "1");
+void silence_ipv6(const NetworkSettings& host_devices, const std::string& device) {
+  host_devices.write(device + "/disable_ipv6", "1");
 }
 
 bool has_address(const std::string& device, Ipv4Address address) {
@@ -91,6 +84,12 @@ std::string tunnel_device_of(const std::string& worker_host) {
 std::string slot_device_of(const std::string& worker_host, SlotNumber slot) {
   return fmt::format("hv{:04x}.{}", hash_of(worker_host) & 0xffff, to_number(slot));
 }
+
+/// What making one slot after another needs.
+struct SlotNetwork::SlotMaker {
+  NamespaceVisit visit;
+  ProcInstance proc;
+};
 
 SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefix& block)
     : config_(config), block_(block), group_(link_group_of(config.name)) {
@@ -136,7 +135,7 @@ void SlotNetwork::make_tunnel() {
                               .group = group_,
                               .mtu = config_.mtu,
                               .port = config_.vxlan_port}));
-  silence_ipv6(name);
+  silence_ipv6(NetworkSettings(ProcInstance(), "ipv6/conf"), name);
   const std::uint32_t ifindex = devices_of_group(netlink_, group_).at(name);
   steering_ = std::make_unique<Steering>(SteeringConfig{.dataplane = config_.dataplane,
                                                         .underlay = config_.underlay.address,
@@ -147,10 +146,10 @@ void SlotNetwork::make_tunnel() {
   netlink_.execute(add_ingress_program(ifindex, steering_->from_tunnel(), "hypernat_from_tunnel"));
 }
 
-SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const NamespaceVisit& visit) const {
+SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const SlotMaker& maker) const {
   const Ipv4Address address = slot_address(block_, number);
-  Slot slot{.steering = {.address = address, .mac = slot_mac(address)}, .network_namespace = visit.enter_new()};
-  apply_slot_settings();
+  Slot slot{.steering = {.address = address, .mac = slot_mac(address)}, .network_namespace = maker.visit.enter_new()};
+  apply_slot_settings(maker.proc);
   NetlinkMessage messages[] = {
       set_up(kLoopbackIndex),
       add_veth({.inside = "eth0",
@@ -158,7 +157,7 @@ SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const NamespaceVisit
                 .inside_mac = slot.steering.mac,
                 .outside = slot_device_of(config_.name, number),
                 .outside_alias = fmt::format("hypernat worker host {} slot {}", config_.name, to_number(number)),
-                .outside_namespace = visit.home(),
+                .outside_namespace = maker.visit.home(),
                 .outside_group = group_,
                 .mtu = config_.mtu}),
       add_host_address(kSlotDeviceIndex, address),
@@ -170,11 +169,12 @@ SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const NamespaceVisit
 }
 
 void SlotNetwork::make_slots() {
-  const NamespaceVisit visit;
+  SlotMaker maker;
   slots_.reserve(config_.slots);
   for (std::uint32_t number = 0; number < config_.slots; ++number) {
     try {
-      slots_.push_back(make_slot(SlotNumber{number}, visit));
+      if (number % kSlotsPerProc == 0) maker.proc = ProcInstance();
+      slots_.push_back(make_slot(SlotNumber{number}, maker));
     } catch (const std::system_error& error) {
       throw std::runtime_error(fmt::format("slot {} of {}: {}", number, config_.slots, error.what()));
     }
@@ -183,13 +183,14 @@ void SlotNetwork::make_slots() {
 
 void SlotNetwork::guard_slots() {
   const auto devices = devices_of_group(netlink_, group_);
+  const NetworkSettings host_devices(ProcInstance(), "ipv6/conf");
   std::vector<NetlinkMessage> messages;
   messages.reserve(3 * slots_.size());
   for (std::uint32_t number = 0; number < slots_.size(); ++number) {
     const std::string device = slot_device_of(config_.name, SlotNumber{number});
     const std::uint32_t ifindex = devices.at(device);
     slots_[number].steering.ifindex = ifindex;
-    silence_ipv6(device);
+    silence_ipv6(host_devices, device);
     messages.push_back(add_classifier_queue(ifindex));
     messages.push_back(add_ingress_program(ifindex, steering_->from_slot(), "hypernat_from_slot"));
     messages.push_back(set_up(ifindex));

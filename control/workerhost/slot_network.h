@@ -51,9 +51,11 @@ class SlotNetwork {
     UniqueFd network_namespace;
   };
 
+  struct SlotMaker;
+
   void check_underlay() const;
   void make_tunnel();
-  Slot make_slot(SlotNumber number, const NamespaceVisit& visit) const;
+  Slot make_slot(SlotNumber number, const SlotMaker& maker) const;
   void make_slots();
   void guard_slots();
   void remove_devices();

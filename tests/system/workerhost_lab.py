@@ -198,9 +198,8 @@ underlay:
   device: uplink
   address: {HOST}
 dataplane: {DATAPLANE}
-gateway:
-  address: 169.254.100.1
-  mac: {GATEWAY_MAC}
+gateway: 169.254.100.1
+gateway_mac: {GATEWAY_MAC}
 vxlan_port: 4789
 mtu: 1450
 socket: {self.socket}
