@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import select
-import shutil
 import signal
 import socket
 import socketserver
@@ -18,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 HOST = "192.0.2.11"
 DATAPLANE = "192.0.2.1"
@@ -25,6 +25,8 @@ BLOCK = "100.64.0.0/20"
 GATEWAY_MAC = "02:00:00:00:00:01"
 SERVER = "10.0.1.10"
 RESOLVER = "10.0.1.53"
+BUILD = pathlib.Path(os.environ.get("HYPERNAT_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+LONG = bool(os.environ.get("HYPERNAT_TEST_LONG"))
 TENANTS = {"acme": 100, "globex": 200}
 
 
@@ -122,12 +124,18 @@ class Environment:
                 os.close(pipe)
 
 
+def connect_directly():
+    """The underlay: `uplink` at the worker host, `hosts` at the data plane."""
+    run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "hosts", "netns", "dataplane")
+
+
 class Lab:
     """The namespaces, the tenants' servers, and a worker host process."""
 
-    def __init__(self, binary, slots=8):
-        self.binary = binary
+    def __init__(self, slots=8):
+        self.binary = BUILD / "control/workerhost/hypernat-workerhost"
         self.slots = slots
+        run("mount", "-t", "tmpfs", "tmpfs", "/run")  # ours alone: the test runs in a mount namespace of its own
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hypernat-workerhost-", dir="/run"))
         self.socket = self.folder / "wh1" / "environments.sock"
         self.control = FakeControl(self.folder / "control.sock")
@@ -137,10 +145,10 @@ class Lab:
 
     # -- network
 
-    def build_network(self):
+    def build_network(self, connect=connect_directly):
         run("ip", "link", "set", "lo", "up")
         run("ip", "netns", "add", "dataplane")
-        run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "hosts", "netns", "dataplane")
+        connect()
         run("ip", "address", "add", f"{HOST}/24", "dev", "uplink")
         run("ip", "link", "set", "uplink", "up")
         self.in_namespace("dataplane", "ip", "address", "add", f"{DATAPLANE}/24", "dev", "hosts")
@@ -150,6 +158,7 @@ class Lab:
 
     def build_tenant(self, tenant, number):
         run("ip", "netns", "add", tenant)
+        self.in_namespace(tenant, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
         self.in_namespace("dataplane", "ip", "link", "add", f"vxlan{number}", "type", "vxlan", "id", number, "local",
                           DATAPLANE, "remote", HOST, "dstport", 4789, "nolearning")
         self.in_namespace("dataplane", "ip", "link", "set", f"vxlan{number}", "netns", tenant)
@@ -210,9 +219,10 @@ state_directory: {self.folder}/wh1
         return path
 
     def start(self, wait=True):
+        configuration = self.configuration()
         with open(self.log, "ab") as log:
             # pylint: disable-next=consider-using-with
-            self.process = subprocess.Popen([self.binary, "--config", self.configuration()], stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary, "--config", configuration], stdout=log, stderr=log)
         if wait:
             wait_until(self.is_listening, seconds=60, what=f"the worker host's socket; its log: {self.log_text()}")
 
@@ -240,7 +250,7 @@ state_directory: {self.folder}/wh1
         for namespace in ["dataplane", *TENANTS]:
             run("ip", "netns", "delete", namespace, check=False)
         run("ip", "link", "delete", "uplink", check=False)
-        shutil.rmtree(self.folder)
+        run("umount", "-l", "/run")
 
     # -- its clients
 
@@ -296,3 +306,60 @@ state_directory: {self.folder}/wh1
         """Like run, with a shell; the output's trailing newline is cut."""
         last, out, err = self.run(["sh", "-c", script], **request)
         return last.get("ExitCode"), out.rstrip("\n"), err
+
+    # -- what is looked at
+
+    def slot_command(self, started, *command, **options):
+        """Runs a command as root in the network namespace of a started environment."""
+        return run("nsenter", f"--net={started['Namespace']}", *command, **options)
+
+    def own_devices(self):
+        """Names of the worker host's devices."""
+        links = json.loads(run("ip", "-j", "link", "show"))
+        return [link["ifname"] for link in links if link["ifname"].startswith(("hv", "hx"))]
+
+    @contextlib.contextmanager
+    def counted(self, **expected):
+        """Exactly these drops happen in the block, and no others."""
+        before = self.drops()
+        yield
+        found = {}
+
+        def as_expected():
+            found.update({name: count - before[name] for name, count in self.drops().items()})
+            return {name: count for name, count in found.items() if count} == expected
+
+        try:
+            wait_until(as_expected, seconds=3)
+        except TimeoutError:
+            raise AssertionError(f"drops: found {({n: c for n, c in found.items() if c})}; expected {expected}") from None
+
+
+class LabTestCase(unittest.TestCase):
+    """A class of tests on one worker host."""
+
+    slots = 8
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab(cls.slots)
+        cls.addClassCleanup(cls.lab.close)
+        cls.lab.build_network()
+        cls.lab.start_servers()
+        cls.lab.control.start()
+        cls.lab.start()
+
+    def tearDown(self):
+        if self.lab.process.poll() is not None:
+            self.fail(f"the worker host ended: {self.lab.log_text()}")
+
+    def started(self, command=("sleep", "60"), **request):
+        """An environment that runs, closed when the test ends, and its first event."""
+        environment = self.lab.environment(command, **request)
+        self.addCleanup(environment.close)
+        event = environment.event()
+        self.assertEqual(event["Event"], "started", event)
+        return environment, event
+
+    def wait_for_free_slots(self):
+        wait_until(lambda: self.lab.status()["Slots"]["Free"] == self.slots, what="all slots to be free")

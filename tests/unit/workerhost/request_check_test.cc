@@ -41,7 +41,7 @@ TEST(RequestCheck, AGoodRequestPasses) {
 }
 
 TEST(RequestCheck, ExactlyThreeDescriptorsAreExpected) {
-  for (const std::size_t descriptors : {0, 1, 2, 4, 16})
+  for (const std::size_t descriptors : {0U, 1U, 2U, 4U, 16U})
     EXPECT_THAT(refusal_of(good_request(), descriptors),
                 HasSubstr("found " + std::to_string(descriptors) + " descriptors; expected 3"));
 }
