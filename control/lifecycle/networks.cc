@@ -1,6 +1,7 @@
 #include "control/lifecycle/networks.h"
 
 #include <algorithm>
+#include <set>
 
 #include "control/lifecycle/addresses.h"
 #include "control/lifecycle/refusal.h"
@@ -74,15 +75,14 @@ Outcome Networks::put_vpc(const Vpc& vpc) {
   return put_if_different(database_, find_vpc(database_, vpc.account, vpc.id), vpc);
 }
 
-Outcome Networks::put_route_table(RouteTable table) {
+Outcome Networks::put_route_table(const RouteTable& table) {
   const auto home = vpc(table.account, table.vpc);
-  std::sort(table.routes.begin(), table.routes.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
-  for (std::size_t i = 0; i < table.routes.size(); ++i) {
-    const auto& prefix = table.routes[i].prefix;
-    if (prefix == home.cidr)
-      throw invalid_parameter("Routes: found " + to_string(prefix) + "; the VPC's own prefix is implied");
-    if (i > 0 && prefix == table.routes[i - 1].prefix)
-      throw invalid_parameter("Routes: found " + to_string(prefix) + " twice");
+  std::set<Ipv4Prefix> seen;
+  for (const auto& route : table.routes) {
+    if (route.prefix == home.cidr)
+      throw invalid_parameter("Routes: found " + to_string(route.prefix) + "; the VPC's own prefix is implied");
+    if (!seen.insert(route.prefix).second)
+      throw invalid_parameter("Routes: found " + to_string(route.prefix) + " twice");
   }
   const auto before = find_route_table(database_, table.account, table.id);
   if (before && before->vpc != table.vpc)

@@ -21,7 +21,7 @@ class Networks {
   /// Numbers inside the values are ignored: they are given here.
   Outcome put_account(Account account);
   Outcome put_vpc(const Vpc& vpc);
-  Outcome put_route_table(RouteTable table);
+  Outcome put_route_table(const RouteTable& table);
   Outcome put_security_group(const SecurityGroup& group);
   Outcome put_subnet(Subnet subnet);
 

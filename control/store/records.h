@@ -34,7 +34,7 @@ struct RouteTable {
   std::string account;
   std::string id;
   std::string vpc;
-  std::vector<config::Route> routes;  ///< sorted by destination
+  std::vector<config::Route> routes;  ///< in the order given
   bool operator==(const RouteTable&) const = default;
 };
 
