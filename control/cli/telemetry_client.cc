@@ -128,8 +128,8 @@ nlohmann::json TelemetryClient::ask_pages(const std::string& command) const {
   auto all = nlohmann::json::array();
   for (int page = 0; page < kMaxPages; ++page) {
     const auto part = ask(command, std::to_string(page));
-    if (!part.is_array() || part.empty()) break;
-    for (const auto& element : part) all.push_back(element);
+    if (!part.is_structured() || part.empty()) break;
+    for (const auto& element : part) all.push_back(element);  // a page is a dictionary: DPDK has no arrays of them
   }
   return all;
 }

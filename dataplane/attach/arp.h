@@ -17,10 +17,10 @@ namespace hypernat::dataplane {
 
 struct ArpMessage {
   std::uint16_t operation = kArpRequest;
-  MacAddress sender_mac;
-  Ipv4Address sender;  ///< zero: a probe (RFC 5227)
-  MacAddress target_mac;
-  Ipv4Address target;
+  MacAddress sender_mac{};
+  Ipv4Address sender{};  ///< zero: a probe (RFC 5227)
+  MacAddress target_mac{};
+  Ipv4Address target{};
 };
 
 /// Nothing when it is not IPv4 over Ethernet, of an unknown operation, or from a sender that can not be one.

@@ -23,4 +23,9 @@ std::uint32_t Tables::find_interface(std::uint32_t subnet, Ipv4Address address) 
   return at != sorted.end() && at->first == address.host() ? at->second : kMissing;
 }
 
+std::uint32_t Tables::any_interface(std::uint32_t subnet) const {
+  if (subnet >= interfaces_by_subnet_.size() || interfaces_by_subnet_[subnet].empty()) return kMissing;
+  return interfaces_by_subnet_[subnet].front().second;
+}
+
 }  // namespace hypernat::dataplane

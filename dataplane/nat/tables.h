@@ -109,6 +109,8 @@ struct Tables {
   /// Slot of the interface of `subnet` (slot) that has `address`, or kMissing. Used for ARP and for replies without a
   /// flow.
   std::uint32_t find_interface(std::uint32_t subnet, Ipv4Address address) const;
+  /// Slot of some interface of `subnet` (slot), or kMissing when it has none.
+  std::uint32_t any_interface(std::uint32_t subnet) const;
 
  private:
   friend class TableCompiler;

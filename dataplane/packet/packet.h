@@ -23,6 +23,8 @@ enum class Verdict : std::uint8_t {
   kForward,  ///< rewritten; `egress` says where to
   kDrop,     ///< `drop` says why
   kReset,    ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
+  kConsumed,    ///< ARP: answered or learned from, and done with
+  kHandedOver,  ///< with the worker that is its home
 };
 
 inline constexpr std::uint32_t kNone = 0xffffffff;

@@ -1,0 +1,336 @@
+#include "dataplane/attach/decapsulate.h"
+
+#include "dataplane/packet/checksum.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+// What is left of the frame.
+struct Bytes {
+  std::uint8_t* at = nullptr;
+  std::uint32_t left = 0;
+
+  // The header at the front, or null when it is cut short.
+  template <typename Header>
+  Header* take() {
+    if (left < sizeof(Header)) return nullptr;
+    auto* header = reinterpret_cast<Header*>(at);
+    at += sizeof(Header);
+    left -= static_cast<std::uint32_t>(sizeof(Header));
+    return header;
+  }
+};
+
+struct Context {
+  const Attachments& attachments;
+  const Tables& tables;
+};
+
+// The Ethernet frame nearest to the IPv4 or ARP packet, and the tunnel it came through.
+struct Carrier {
+  MacAddress dst;
+  MacAddress src;
+  std::uint16_t ether_type = 0;
+  Ipv4Address tunnel_source;  // zero: none
+  const config::TunnelPeer* peer = nullptr;
+};
+
+bool take_ethernet(Carrier& carrier, Bytes& bytes) {
+  const auto* ethernet = bytes.take<EthernetHeader>();
+  if (ethernet == nullptr) return false;
+  carrier.dst = MacAddress{ethernet->dst};
+  carrier.src = MacAddress{ethernet->src};
+  carrier.ether_type = swap16(ethernet->ether_type_be);
+  return true;
+}
+
+Parsed fail(Packet& packet, Drop reason) {
+  drop_packet(packet, reason);
+  return Parsed::kDropped;
+}
+
+constexpr std::uint8_t kOptionEnd = 0;
+constexpr std::uint8_t kOptionNoOperation = 1;
+constexpr std::uint8_t kOptionLooseSourceRoute = 131;
+constexpr std::uint8_t kOptionStrictSourceRoute = 137;
+
+// RFC 791 3.1: every option but two carries its length. Source routes would let the sender choose the path.
+bool options_are_sound(const std::uint8_t* option, std::uint32_t left) {
+  while (left > 0) {
+    if (*option == kOptionEnd) return true;
+    if (*option == kOptionNoOperation) {
+      ++option;
+      --left;
+      continue;
+    }
+    if (left < 2 || option[1] < 2 || option[1] > left) return false;
+    if (*option == kOptionLooseSourceRoute || *option == kOptionStrictSourceRoute) return false;
+    left -= option[1];
+    option += option[1];
+  }
+  return true;
+}
+
+// The IPv4 header at the front of `bytes`, which is cut to the packet's total length; null: dropped.
+Ipv4Header* take_ipv4(Packet& packet, Bytes& bytes) {
+  const std::uint32_t available = bytes.left;
+  auto* ip = bytes.take<Ipv4Header>();
+  const auto refuse = [&](Drop reason) {
+    drop_packet(packet, reason);
+    return nullptr;
+  };
+  if (ip == nullptr) return refuse(Drop::truncated);
+  const std::uint32_t header_length = ip->header_length();
+  const std::uint32_t total_length = swap16(ip->total_length_be);
+  if (ip->version_ihl >> 4 != 4 || header_length < sizeof(Ipv4Header) || total_length < header_length) {
+    return refuse(Drop::bad_ip_header);
+  }
+  if (total_length > available) return refuse(Drop::truncated);
+  if (sum_of({reinterpret_cast<const std::uint8_t*>(ip), header_length}) != 0xffff)
+    return refuse(Drop::bad_ip_checksum);
+  const std::uint32_t options = header_length - static_cast<std::uint32_t>(sizeof(Ipv4Header));
+  if (!options_are_sound(bytes.at, options)) return refuse(Drop::bad_ip_header);
+  bytes = {bytes.at + options, total_length - header_length};
+  return ip;
+}
+
+bool is_fragment(const Ipv4Header& ip) {
+  return (swap16(ip.fragment_be) & (kIpv4MoreFragments | kIpv4FragmentOffset)) != 0;
+}
+
+Parsed parse_tcp(Packet& packet, Bytes bytes) {
+  const auto* tcp = bytes.take<TcpHeader>();
+  if (tcp == nullptr || tcp->header_length() < sizeof(TcpHeader) || tcp->header_length() > packet.l4_length) {
+    return fail(packet, Drop::bad_l4_header);
+  }
+  packet.src_port = L4Port::from_network(tcp->src_be);
+  packet.dst_port = L4Port::from_network(tcp->dst_be);
+  packet.tcp_flags = tcp->flags;
+  return Parsed::kPacket;
+}
+
+Parsed parse_udp(Packet& packet, Bytes bytes) {
+  const auto* udp = bytes.take<UdpHeader>();
+  if (udp == nullptr) return fail(packet, Drop::bad_l4_header);
+  const unsigned length = swap16(udp->length_be);
+  if (length < sizeof(UdpHeader) || length > packet.l4_length) return fail(packet, Drop::bad_l4_header);
+  packet.src_port = L4Port::from_network(udp->src_be);
+  packet.dst_port = L4Port::from_network(udp->dst_be);
+  return Parsed::kPacket;
+}
+
+Parsed parse_icmp(Packet& packet, Bytes bytes) {
+  const auto* icmp = bytes.take<IcmpHeader>();
+  if (icmp == nullptr) return fail(packet, Drop::bad_l4_header);
+  if ((icmp->type != kIcmpEchoRequest && icmp->type != kIcmpEchoReply) || icmp->code != 0) {
+    return fail(packet, Drop::unsupported_icmp);
+  }
+  packet.src_port = packet.dst_port = L4Port::from_network(icmp->identifier_be);
+  return Parsed::kPacket;
+}
+
+Parsed parse_l4(Packet& packet, Bytes bytes) {
+  packet.l4 = bytes.at;
+  packet.l4_length = static_cast<std::uint16_t>(bytes.left);
+  packet.protocol = static_cast<Protocol>(packet.ip->protocol);
+  switch (packet.protocol) {
+    case Protocol::kTcp:
+      return parse_tcp(packet, bytes);
+    case Protocol::kUdp:
+      return parse_udp(packet, bytes);
+    case Protocol::kIcmp:
+      return parse_icmp(packet, bytes);
+  }
+  return fail(packet, Drop::unsupported_protocol);
+}
+
+// Is the frame addressed to whom the packet is for: the gateway inside, the interface outside?
+bool right_destination(const Packet& packet, const Carrier& carrier, const Context& context, Drop& reason) {
+  const MacAddress& mac = carrier.dst;
+  reason = Drop::not_ours;
+  if (packet.side == Side::kInside) {
+    const bool to_port =
+        !context.attachments[packet.attachment].is_tunnel() && mac == context.attachments.on_port(packet.port).mac;
+    return to_port || mac == context.attachments.gateway_mac();
+  }
+  const std::uint32_t interface = context.tables.find_interface(packet.slot, packet.dst);
+  if (interface != NumberMap::kMissing) return mac == context.tables.interfaces[interface].mac;
+  if (!mac.is_multicast()) reason = Drop::not_the_interface;
+  return false;
+}
+
+Parsed parse_ipv4(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
+  packet.ip = take_ipv4(packet, bytes);
+  if (packet.ip == nullptr) return Parsed::kDropped;
+  packet.src = packet.ip->src();
+  packet.dst = packet.ip->dst();
+  Drop reason{};
+  if (!right_destination(packet, carrier, context, reason)) return fail(packet, reason);
+  if (packet.side == Side::kInside) {
+    const Ipv4Prefix& block = carrier.peer != nullptr ? carrier.peer->block : context.attachments.lambda_vpc();
+    if (!block.contains(packet.src)) return fail(packet, Drop::spoofed_source);
+  }
+  if (is_fragment(*packet.ip)) return fail(packet, Drop::fragment);
+  return parse_l4(packet, bytes);
+}
+
+Parsed parse_arp(Packet& packet, const Carrier& carrier, Bytes bytes) {
+  // Unicast ARP is for whoever it asks about; arp.cc looks at the address, which decides.
+  if (carrier.dst.is_multicast() && carrier.dst != MacAddress::broadcast()) return fail(packet, Drop::not_ours);
+  packet.l4 = bytes.at;
+  packet.l4_length = static_cast<std::uint16_t>(bytes.left < 0xffff ? bytes.left : 0xffff);
+  return bytes.take<ArpPacket>() == nullptr ? fail(packet, Drop::truncated) : Parsed::kArp;
+}
+
+// A frame on a segment: `packet.slot` names it.
+Parsed parse_in_segment(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
+  packet.environment_mac = carrier.src;
+  packet.peer = carrier.tunnel_source;
+  if (carrier.src.is_multicast()) return fail(packet, Drop::not_ours);
+  switch (carrier.ether_type) {
+    case kEtherTypeIpv4:
+      return parse_ipv4(packet, carrier, bytes, context);
+    case kEtherTypeArp:
+      return parse_arp(packet, carrier, bytes);
+    default:
+      return fail(packet, Drop::unknown_ethertype);
+  }
+}
+
+// Slot of the mapping or subnet that the attachment has under `id`, or kMissing.
+std::uint32_t find_segment(const Attachment& attachment, std::uint32_t id, const Tables& tables) {
+  if (attachment.side == Side::kInside) return tables.mapping_by_number.find(id);
+  if (attachment.index >= tables.subnet_by_segment.size()) return NumberMap::kMissing;
+  return tables.subnet_by_segment[attachment.index].find(id);
+}
+
+bool enter_segment(Packet& packet, const Attachment& attachment, std::uint32_t id, const Tables& tables) {
+  packet.side = attachment.side;
+  packet.attachment = attachment.index;
+  const std::uint32_t slot = find_segment(attachment, id, tables);
+  packet.slot = slot == NumberMap::kMissing ? kNone : slot;
+  return packet.slot != kNone;
+}
+
+Parsed parse_plain(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
+  const std::uint8_t index = context.attachments.on_port(packet.port).plain;
+  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
+  const Attachment& attachment = context.attachments[index];
+  const std::uint32_t id = attachment.side == Side::kInside ? attachment.mapping : 0;
+  if (!enter_segment(packet, attachment, id, context.tables)) return fail(packet, Drop::unknown_segment);
+  return parse_in_segment(packet, carrier, bytes, context);
+}
+
+Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Context& context) {
+  const auto& attachments = context.attachments.on_port(packet.port).vlans;
+  if (attachments.empty()) return fail(packet, Drop::unknown_attachment);
+  const auto* vlan = bytes.take<VlanHeader>();
+  if (vlan == nullptr) return fail(packet, Drop::truncated);
+  carrier.ether_type = swap16(vlan->ether_type_be);
+  const std::uint32_t id = swap16(vlan->tci_be) & 0x0fffU;
+  for (const std::uint8_t index : attachments) {
+    if (!enter_segment(packet, context.attachments[index], id, context.tables)) continue;
+    return parse_in_segment(packet, carrier, bytes, context);
+  }
+  return fail(packet, Drop::unknown_segment);
+}
+
+bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
+  for (const Ipv4Address vtep : vteps) {
+    if (vtep == address) return true;
+  }
+  return false;
+}
+
+// RFC 7348 5. Reserved bits must be zero: a packet that uses them means something that is not understood here.
+Parsed parse_vxlan(Packet& packet, const Attachment& attachment, Carrier carrier, Bytes bytes, const Context& context) {
+  const auto* vxlan = bytes.take<VxlanHeader>();
+  if (vxlan == nullptr) return fail(packet, Drop::truncated);
+  const auto& reserved = vxlan->reserved0;
+  if (vxlan->flags != kVxlanVniPresent || (reserved[0] | reserved[1] | reserved[2] | vxlan->reserved1) != 0) {
+    return fail(packet, Drop::bad_tunnel_header);
+  }
+  if (attachment.side == Side::kInside) carrier.peer = context.tables.find_peer(carrier.tunnel_source);
+  const bool may = attachment.may_be_peer(carrier.tunnel_source);
+  if (!may || (attachment.side == Side::kInside && carrier.peer == nullptr))
+    return fail(packet, Drop::unknown_tunnel_peer);
+  const std::uint32_t vni = std::uint32_t{vxlan->vni[0]} << 16 | std::uint32_t{vxlan->vni[1]} << 8 | vxlan->vni[2];
+  if (!enter_segment(packet, attachment, vni, context.tables)) return fail(packet, Drop::unknown_segment);
+  if (attachment.side == Side::kOutside && !is_vtep(context.tables.subnets[packet.slot].vteps, carrier.tunnel_source)) {
+    return fail(packet, Drop::unknown_tunnel_peer);
+  }
+  if (!take_ethernet(carrier, bytes)) return fail(packet, Drop::truncated);
+  return parse_in_segment(packet, carrier, bytes, context);
+}
+
+// An untagged IPv4 frame on a port that has tunnels: a tunnel's, when it is addressed to the tunnel's own address.
+Parsed parse_underlay(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
+  const auto& on_port = context.attachments.on_port(packet.port);
+  const bool has_plain = on_port.plain != Attachments::kNoAttachment;
+  if (carrier.dst != on_port.mac) {
+    return has_plain ? parse_plain(packet, carrier, bytes, context) : fail(packet, Drop::not_ours);
+  }
+  Bytes inner = bytes;
+  const auto* ip = take_ipv4(packet, inner);
+  if (ip == nullptr) return Parsed::kDropped;
+  const UdpHeader* udp = nullptr;
+  bool addressed_to_us = false;
+  for (const std::uint8_t index : on_port.tunnels) {
+    const Attachment& attachment = context.attachments[index];
+    if (ip->dst() != attachment.address) continue;
+    addressed_to_us = true;
+    if (is_fragment(*ip)) return fail(packet, Drop::fragment);
+    if (ip->protocol != static_cast<std::uint8_t>(Protocol::kUdp)) continue;
+    Bytes behind = inner;
+    udp = behind.take<UdpHeader>();
+    if (udp == nullptr) return fail(packet, Drop::truncated);
+    if (swap16(udp->dst_be) != attachment.udp_port) continue;
+    const std::uint32_t length = swap16(udp->length_be);
+    if (length < sizeof(UdpHeader) || length > inner.left) return fail(packet, Drop::bad_tunnel_header);
+    Carrier tunnel{};
+    tunnel.tunnel_source = ip->src();
+    return parse_vxlan(packet, attachment, tunnel, {behind.at, length - static_cast<std::uint32_t>(sizeof(UdpHeader))},
+                       context);
+  }
+  if (has_plain && !addressed_to_us) return parse_plain(packet, carrier, bytes, context);
+  return fail(packet, addressed_to_us ? Drop::unknown_attachment : Drop::not_ours);
+}
+
+// ARP on a port with tunnels and a plain attachment belongs to the tunnel it asks for, else to the segment.
+bool is_underlay_arp(const Packet& packet, Bytes bytes, const Context& context) {
+  const auto& on_port = context.attachments.on_port(packet.port);
+  if (on_port.tunnels.empty()) return false;
+  if (on_port.plain == Attachments::kNoAttachment) return true;
+  const auto* arp = bytes.take<ArpPacket>();
+  if (arp == nullptr) return true;
+  for (const std::uint8_t index : on_port.tunnels) {
+    if (Ipv4Address::from_network(arp->target_be) == context.attachments[index].address) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Parsed decapsulate(Packet& packet, const Attachments& attachments, const Tables& tables) {
+  const Context context{attachments, tables};
+  Bytes bytes{packet.frame, packet.length};
+  Carrier carrier;
+  if (!take_ethernet(carrier, bytes)) return fail(packet, Drop::truncated);
+  switch (carrier.ether_type) {
+    case kEtherTypeVlan:
+      return parse_vlan(packet, carrier, bytes, context);
+    case kEtherTypeIpv4:
+      if (attachments.on_port(packet.port).tunnels.empty()) return parse_plain(packet, carrier, bytes, context);
+      return parse_underlay(packet, carrier, bytes, context);
+    case kEtherTypeArp:
+      if (!is_underlay_arp(packet, bytes, context)) return parse_plain(packet, carrier, bytes, context);
+      packet.attachment = attachments.on_port(packet.port).tunnels.front();
+      packet.slot = kNone;
+      packet.environment_mac = carrier.src;
+      return parse_arp(packet, carrier, bytes);
+    default:
+      return fail(packet, Drop::unknown_ethertype);
+  }
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,92 @@
+#include "dataplane/attach/encapsulate.h"
+
+#include <cstring>
+
+#include "dataplane/packet/checksum.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+// RFC 7348 5: the ephemeral range, so that the underlay's equal-cost paths and RSS spread flows.
+constexpr std::uint32_t kFirstEntropyPort = 49152;
+constexpr std::uint32_t kEntropyPorts = 65536 - kFirstEntropyPort;
+
+template <typename Header>
+std::uint8_t* prepend(const Header& header, std::uint8_t* payload) {
+  payload -= sizeof(Header);
+  std::memcpy(payload, &header, sizeof(Header));
+  return payload;
+}
+
+std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload) {
+  const VlanHeader vlan{.tci_be = swap16(static_cast<std::uint16_t>(headers.segment_id)),
+                        .ether_type_be = swap16(headers.ether_type)};
+  payload = prepend(vlan, payload);
+  return prepend_ethernet({.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(kEtherTypeVlan)},
+                          payload);
+}
+
+// RFC 7348 5. The UDP checksum is zero, as it recommends; the inner packet carries its own.
+std::uint8_t* prepend_vxlan(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* frame,
+                            std::uint32_t frame_length) {
+  const std::uint32_t vni = headers.segment_id;
+  const VxlanHeader vxlan{.flags = kVxlanVniPresent,
+                          .reserved0 = {},
+                          .vni = {static_cast<std::uint8_t>(vni >> 16), static_cast<std::uint8_t>(vni >> 8),
+                                  static_cast<std::uint8_t>(vni)},
+                          .reserved1 = 0};
+  frame = prepend(vxlan, frame);
+  const std::uint32_t udp_length = frame_length + static_cast<std::uint32_t>(sizeof(VxlanHeader) + sizeof(UdpHeader));
+  const std::uint32_t spread = (headers.entropy ^ headers.entropy >> 16) % kEntropyPorts;
+  const UdpHeader udp{.src_be = swap16(static_cast<std::uint16_t>(kFirstEntropyPort + spread)),
+                      .dst_be = swap16(attachment.udp_port),
+                      .length_be = swap16(static_cast<std::uint16_t>(udp_length)),
+                      .checksum = 0};
+  frame = prepend(udp, frame);
+  // With DF the identification means nothing (RFC 6864 4.1); without, routers may cut, and the entropy tells
+  // datagrams of different flows apart.
+  Ipv4Header ip{.version_ihl = 0x45,
+                .dscp_ecn = 0,
+                .total_length_be = swap16(static_cast<std::uint16_t>(udp_length + sizeof(Ipv4Header))),
+                .identification_be = attachment.df ? std::uint16_t{0} : static_cast<std::uint16_t>(headers.entropy),
+                .fragment_be = attachment.df ? swap16(kIpv4DontFragment) : std::uint16_t{0},
+                .ttl = attachment.ttl,
+                .protocol = static_cast<std::uint8_t>(Protocol::kUdp),
+                .checksum = 0,
+                .src_be = attachment.address.network(),
+                .dst_be = headers.tunnel_end.network()};
+  ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+  frame = prepend(ip, frame);
+  return prepend_ethernet(
+      {.dst = headers.underlay_mac.bytes, .src = attachment.port_mac.bytes, .ether_type_be = swap16(kEtherTypeIpv4)},
+      frame);
+}
+
+}  // namespace
+
+std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload) {
+  return prepend(header, payload);
+}
+
+std::uint32_t frame_header_bytes(const Attachment& attachment) {
+  switch (attachment.encapsulation) {
+    case Encapsulation::kPlain:
+      return sizeof(EthernetHeader);
+    case Encapsulation::kVlan:
+      return sizeof(EthernetHeader) + sizeof(VlanHeader);
+    case Encapsulation::kVxlan:
+      return kMaxFrameHeaders;
+  }
+  return 0;
+}
+
+std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* payload,
+                          std::uint32_t payload_length) {
+  if (attachment.encapsulation == Encapsulation::kVlan) return prepend_vlan(headers, payload);
+  std::uint8_t* frame = prepend_ethernet(
+      {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
+  if (attachment.encapsulation == Encapsulation::kPlain) return frame;
+  return prepend_vxlan(attachment, headers, frame, payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
+}
+
+}  // namespace hypernat::dataplane

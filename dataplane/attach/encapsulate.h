@@ -1,0 +1,41 @@
+// From a packet to a frame: the attachment's headers, written in front of the payload.
+//
+// The counterpart of decapsulate.h. Knows nothing of where the payload came from: a forwarded packet, a RST and an ARP
+// request of ours go the same way.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/attach/attachments.h"
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+
+namespace hypernat::dataplane {
+
+/// Everything that is written in front of a payload.
+struct FrameHeaders {
+  MacAddress src{};  ///< of the frame next to the payload
+  MacAddress dst{};
+  std::uint16_t ether_type = kEtherTypeIpv4;
+  std::uint32_t segment_id = 0;  ///< VNI or VLAN id
+  // Tunnels only.
+  Ipv4Address tunnel_end{};
+  MacAddress underlay_mac{};  ///< of the underlay's next hop
+  std::uint32_t entropy = 0;  ///< any hash of the flow: spreads the outer source port
+};
+
+/// Bytes of the longest headers: Ethernet, IPv4, UDP, VXLAN, Ethernet.
+inline constexpr std::uint32_t kMaxFrameHeaders =
+    2 * sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) + sizeof(VxlanHeader);
+
+/// What `encapsulate` writes on such an attachment.
+std::uint32_t frame_header_bytes(const Attachment& attachment);
+
+/// Writes `frame_header_bytes` bytes in front of `payload` and returns the frame's first byte.
+std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* payload,
+                          std::uint32_t payload_length);
+
+/// A bare Ethernet header in front of `payload`: for what an attachment says on its own underlay.
+std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload);
+
+}  // namespace hypernat::dataplane

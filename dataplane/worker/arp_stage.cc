@@ -1,0 +1,168 @@
+#include "dataplane/worker/arp_stage.h"
+
+#include <rte_mbuf.h>
+
+#include <array>
+
+namespace hypernat::dataplane {
+namespace {
+
+constexpr std::size_t kRequestsAtATime = 16;
+
+// The first request for a binding that was known goes to its owner alone (RFC 1122 2.3.2.1).
+bool asks_owner(const Neighbour& neighbour) {
+  return neighbour.state == NeighbourState::kStale && neighbour.attempts == 1;
+}
+
+std::uint32_t id_on_wire(const ArpPlace& place, const Tables& tables) {
+  if (place.attachment->side == Side::kInside) return to_number(tables.mapping_numbers[place.slot]);
+  return tables.subnets[place.slot].segment_id;
+}
+
+}  // namespace
+
+ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick now, ArpOrigin origin) {
+  const auto message = read_arp(*reinterpret_cast<const ArpPacket*>(packet.l4));
+  if (!message) return {};
+  if (packet.slot != kNone) {
+    const ArpPlace place{&around_.attachments[packet.attachment], packet.slot};
+    return hear_at(*message, place, packet, tables, now, origin);
+  }
+  // The underlays of all tunnels on the port share its wire.
+  Heard all{.sound = true};
+  for (const std::uint8_t index : around_.attachments.on_port(packet.port).tunnels) {
+    const Heard one = hear_at(*message, {&around_.attachments[index], kNone}, packet, tables, now, origin);
+    all.sound &= one.sound;
+    all.tell_others |= one.tell_others;
+    all.learned |= one.learned;
+  }
+  return all;
+}
+
+ArpStage::Heard ArpStage::hear_at(const ArpMessage& message, const ArpPlace& place, const Packet& packet,
+                                  const Tables& tables, Tick now, ArpOrigin origin) {
+  const Attachment& attachment = *place.attachment;
+  if (our_mac(message.sender, place, around_.attachments, tables)) return {};
+  Heard heard{.sound = true};
+  const bool underlay = place.slot == kNone;
+  const bool has_neighbours = underlay || attachment.side == Side::kOutside;
+  if (has_neighbours && !message.sender.is_zero()) {
+    const SubnetEntry* subnet = underlay ? nullptr : &tables.subnets[place.slot];
+    const Link link = underlay ? Link::underlay(attachment.index) : Link::subnet(subnet->number);
+    const Ipv4Prefix& prefix = underlay ? attachment.underlay : subnet->prefix;
+    if (prefix.contains(message.sender)) {
+      const Binding binding{message.sender_mac, underlay ? Ipv4Address{} : packet.peer};
+      heard.learned = around_.neighbours.learn(link, message.sender, binding, now) != kNone;
+      heard.tell_others = message.operation == kArpReply;
+    }
+  }
+  if (message.operation == kArpRequest && origin == ArpOrigin::kDevice) {
+    const auto ours = our_mac(message.target, place, around_.attachments, tables);
+    if (ours) answer(message, *ours, place, packet, tables, now);
+  }
+  return heard;
+}
+
+void ArpStage::answer(const ArpMessage& request, const MacAddress& ours, const ArpPlace& place, const Packet& packet,
+                      const Tables& tables, Tick now) {
+  const ArpMessage reply{.operation = kArpReply,
+                         .sender_mac = ours,
+                         .sender = request.target,
+                         .target_mac = request.sender_mac,
+                         .target = request.sender};
+  Outgoing outgoing;
+  outgoing.attachment = place.attachment->index;
+  outgoing.headers = {.src = ours, .dst = request.sender_mac, .ether_type = kEtherTypeArp};
+  if (place.slot == kNone) {
+    outgoing.layer = Layer::kUnderlay;
+  } else {
+    outgoing.headers.segment_id = id_on_wire(place, tables);
+    outgoing.headers.tunnel_end = packet.peer;
+  }
+  say(reply, outgoing, now);
+}
+
+void ArpStage::ask(const Tables& tables, Tick now) {
+  std::array<std::uint32_t, kRequestsAtATime> wanted;
+  const std::uint32_t count = around_.neighbours.due(now, wanted);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Neighbour neighbour = around_.neighbours[wanted[i]];
+    if (neighbour.link.is_underlay()) {
+      ask_underlay(neighbour, now);
+    } else {
+      ask_segment(neighbour, tables, now);
+    }
+  }
+}
+
+void ArpStage::ask_underlay(const Neighbour& neighbour, Tick now) {
+  const Attachment& attachment = around_.attachments[neighbour.link.attachment()];
+  Outgoing outgoing;
+  outgoing.attachment = attachment.index;
+  outgoing.layer = Layer::kUnderlay;
+  outgoing.headers = {.src = attachment.port_mac,
+                      .dst = asks_owner(neighbour) ? neighbour.at.mac : MacAddress::broadcast(),
+                      .ether_type = kEtherTypeArp};
+  say({.sender_mac = attachment.port_mac, .sender = attachment.address, .target = neighbour.address}, outgoing, now);
+}
+
+// Asked in the name of any interface of the subnet: all of them are this data plane's. A subnet without one has no
+// flows, and nobody waits.
+void ArpStage::ask_segment(const Neighbour& neighbour, const Tables& tables, Tick now) {
+  const std::uint32_t slot = tables.subnet_by_number.find(to_number(neighbour.link.subnet_number()));
+  if (slot == NumberMap::kMissing) return;
+  const std::uint32_t interface = tables.any_interface(slot);
+  if (interface == NumberMap::kMissing) return;
+  const InterfaceEntry& from = tables.interfaces[interface];
+  const ArpMessage request{.sender_mac = from.mac, .sender = from.address, .target = neighbour.address};
+  if (!asks_owner(neighbour)) return say_to_segment(request, from, tables, now);
+  Outgoing outgoing;
+  outgoing.attachment = from.attachment;
+  outgoing.headers = {.src = from.mac,
+                      .dst = neighbour.at.mac,
+                      .ether_type = kEtherTypeArp,
+                      .segment_id = from.segment_id,
+                      .tunnel_end = neighbour.at.vtep};
+  say(request, outgoing, now);
+}
+
+void ArpStage::announce_underlays(Tick now) {
+  for (const Attachment& attachment : around_.attachments.all()) {
+    if (!attachment.is_tunnel()) continue;
+    Outgoing outgoing;
+    outgoing.attachment = attachment.index;
+    outgoing.layer = Layer::kUnderlay;
+    outgoing.headers = {.src = attachment.port_mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp};
+    say({.sender_mac = attachment.port_mac, .sender = attachment.address, .target = attachment.address}, outgoing, now);
+  }
+}
+
+void ArpStage::announce_interface(std::uint32_t interface, const Tables& tables, Tick now) {
+  const InterfaceEntry& from = tables.interfaces[interface];
+  if (from.uid == 0) return;
+  say_to_segment({.sender_mac = from.mac, .sender = from.address, .target = from.address}, from, tables, now);
+}
+
+// A broadcast on the interface's segment: over a tunnel, to every one of its ends.
+void ArpStage::say_to_segment(const ArpMessage& message, const InterfaceEntry& from, const Tables& tables, Tick now) {
+  Outgoing outgoing;
+  outgoing.attachment = from.attachment;
+  outgoing.headers = {
+      .src = from.mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp, .segment_id = from.segment_id};
+  if (!around_.attachments[from.attachment].is_tunnel()) return say(message, outgoing, now);
+  for (const Ipv4Address vtep : tables.subnets[from.subnet].vteps) {
+    outgoing.headers.tunnel_end = vtep;
+    say(message, outgoing, now);
+  }
+}
+
+void ArpStage::say(const ArpMessage& message, Outgoing outgoing, Tick now) {
+  around_.account.originated.add();
+  outgoing.mbuf = rte_pktmbuf_alloc(around_.pool);
+  if (outgoing.mbuf == nullptr) return around_.account.drop(Drop::no_buffer);
+  auto* payload = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(outgoing.mbuf, sizeof(ArpPacket)));
+  write_arp(message, std::span<std::uint8_t, sizeof(ArpPacket)>(payload, sizeof(ArpPacket)));
+  around_.sender.send(outgoing, now);
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,63 @@
+// ARP as one worker speaks it: hears and answers, learns, and asks for the neighbours that are wanted.
+//
+// Every worker asks for itself, and a reply is heard by the one that received it, which gives the others a copy. A copy
+// teaches; only the packet itself is answered.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/attach/arp.h"
+#include "dataplane/attach/attachments.h"
+#include "dataplane/attach/neighbours.h"
+#include "dataplane/nat/tables.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/worker/account.h"
+#include "dataplane/worker/sender.h"
+
+namespace hypernat::dataplane {
+
+enum class ArpOrigin : std::uint8_t { kDevice, kOtherWorker };
+
+class ArpStage {
+ public:
+  struct Surroundings {
+    const Attachments& attachments;
+    Neighbours& neighbours;
+    Sender& sender;
+    Account& account;
+    rte_mempool* pool;
+  };
+  explicit ArpStage(const Surroundings& around) : around_(around) {}
+
+  struct Heard {
+    bool sound = false;
+    bool tell_others = false;  ///< a reply: other workers may wait for it
+    bool learned = false;
+  };
+  /// `packet` was parsed as kArp.
+  Heard hear(const Packet& packet, const Tables& tables, Tick now, ArpOrigin origin);
+
+  /// Sends the requests that are due, a bounded number.
+  void ask(const Tables& tables, Tick now);
+
+  /// Tells who remembers another MAC (RFC 5227 2.3): of the tunnels' own addresses, and of one interface.
+  void announce_underlays(Tick now);
+  void announce_interface(std::uint32_t interface, const Tables& tables, Tick now);
+
+ private:
+  Heard hear_at(const ArpMessage& message, const ArpPlace& place, const Packet& packet, const Tables& tables, Tick now,
+                ArpOrigin origin);
+  void answer(const ArpMessage& request, const MacAddress& ours, const ArpPlace& place, const Packet& packet,
+              const Tables& tables, Tick now);
+  void ask_underlay(const Neighbour& neighbour, Tick now);
+  void ask_segment(const Neighbour& neighbour, const Tables& tables, Tick now);
+  void say_to_segment(const ArpMessage& message, const InterfaceEntry& from, const Tables& tables, Tick now);
+  void say(const ArpMessage& message, Outgoing outgoing, Tick now);
+
+  Surroundings around_;
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,149 @@
+#include "dataplane/worker/sender.h"
+
+#include <rte_ethdev.h>
+
+#include <algorithm>
+
+namespace hypernat::dataplane {
+
+Sender::Sender(const Options& options, const Attachments& attachments, Neighbours& neighbours, Account& account)
+    : attachments_(attachments),
+      neighbours_(neighbours),
+      account_(account),
+      paths_(options.paths),
+      buffers_(options.paths.size()),
+      underlay_(neighbours),
+      held_({.capacity = options.held_packets,
+             .per_neighbour = options.held_per_next_hop,
+             .neighbours = neighbours.capacity()}) {}
+
+Sender::~Sender() {
+  while (held_.size() > 0) rte_pktmbuf_free(held_.pop().outgoing.mbuf);
+  for (Buffer& buffer : buffers_) rte_pktmbuf_free_bulk(buffer.frames.data(), buffer.size);
+}
+
+Fate Sender::send(const Outgoing& given, Tick now) {
+  Outgoing outgoing = given;
+  if (rte_pktmbuf_data_len(outgoing.mbuf) > attachments_[outgoing.attachment].mtu) {
+    return die(outgoing.mbuf, Drop::too_big);
+  }
+  const Obstacle obstacle = resolve(outgoing, now);
+  if (obstacle.none()) return transmit(outgoing);
+  if (obstacle.next_hops_full) return die(outgoing.mbuf, Drop::next_hop_table_full);
+  return hold(outgoing, obstacle.waits_for);
+}
+
+// Fills in what the next hop and the underlay know, as far as they do.
+Sender::Obstacle Sender::resolve(Outgoing& outgoing, Tick now) {
+  if (outgoing.next_hop != kNone) {
+    const Neighbour& neighbour = neighbours_[outgoing.next_hop];
+    if (!neighbour.usable()) {
+      neighbours_.want(outgoing.next_hop, now);
+      return {.waits_for = outgoing.next_hop};
+    }
+    outgoing.headers.dst = neighbour.at.mac;
+    outgoing.headers.tunnel_end = neighbour.at.vtep;
+    outgoing.next_hop = kNone;
+  }
+  const Attachment& attachment = attachments_[outgoing.attachment];
+  if (!attachment.is_tunnel() || outgoing.layer == Layer::kUnderlay) return {};
+  const std::uint32_t hop = underlay_.find(attachment, outgoing.headers.tunnel_end);
+  if (hop == kNone) return {.next_hops_full = true};
+  const Neighbour& neighbour = neighbours_[hop];
+  if (!neighbour.usable()) {
+    neighbours_.want(hop, now);
+    return {.waits_for = hop};
+  }
+  outgoing.headers.underlay_mac = neighbour.at.mac;
+  return {};
+}
+
+Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
+  const bool hopeless = neighbours_[waits_for].state == NeighbourState::kFailed;
+  if (hopeless || !held_.push({outgoing, waits_for})) return die(outgoing.mbuf, Drop::next_hop_unresolved);
+  neighbours_.retain(waits_for);
+  account_.held.set(held_.size());
+  return {.kind = Fate::Kind::kHeld};
+}
+
+// Each held packet is looked at once; those that go on waiting keep their order.
+void Sender::recheck_held(Tick now) {
+  for (std::uint32_t left = held_.size(); left > 0; --left) {
+    const HeldPackets::Held held = held_.pop();
+    const NeighbourState state = neighbours_[held.waits_for].state;
+    if (state == NeighbourState::kFailed) {
+      drop(held.outgoing.mbuf, Drop::next_hop_unresolved);
+    } else if (state == NeighbourState::kUnresolved) {
+      held_.push(held);
+      continue;
+    } else {
+      send(held.outgoing, now);
+    }
+    neighbours_.release(held.waits_for);
+  }
+  account_.held.set(held_.size());
+}
+
+Fate Sender::transmit(const Outgoing& outgoing) {
+  const Attachment& attachment = attachments_[outgoing.attachment];
+  rte_mbuf* mbuf = outgoing.mbuf;
+  const bool bare = outgoing.layer == Layer::kUnderlay;
+  const std::uint32_t bytes = bare ? std::uint32_t{sizeof(EthernetHeader)} : frame_header_bytes(attachment);
+  if (rte_pktmbuf_headroom(mbuf) < bytes) return die(mbuf, Drop::no_buffer);
+  auto* payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  if (bare) {
+    prepend_ethernet({.dst = outgoing.headers.dst.bytes,
+                      .src = outgoing.headers.src.bytes,
+                      .ether_type_be = swap16(outgoing.headers.ether_type)},
+                     payload);
+  } else {
+    encapsulate(attachment, outgoing.headers, payload, rte_pktmbuf_data_len(mbuf));
+  }
+  rte_pktmbuf_prepend(mbuf, static_cast<std::uint16_t>(bytes));
+  push(attachment.port, mbuf);
+  return {.kind = Fate::Kind::kSent};
+}
+
+void Sender::send_finished(std::uint16_t port, rte_mbuf* frame) {
+  push(port, frame);
+}
+
+void Sender::push(std::uint16_t port, rte_mbuf* frame) {
+  Buffer& buffer = buffers_[port];
+  buffer.frames[buffer.size++] = frame;
+  if (buffer.size == buffer.frames.size()) flush(port);
+}
+
+void Sender::flush() {
+  for (std::uint16_t port = 0; port < buffers_.size(); ++port) {
+    if (buffers_[port].size > 0) flush(port);
+  }
+}
+
+void Sender::flush(std::uint16_t port) {
+  Buffer& buffer = buffers_[port];
+  const TransmitPath& path = paths_[port];
+  unsigned taken = 0;
+  if (path.ring != nullptr) {
+    for (std::uint16_t frame = 0; frame < buffer.size; ++frame) buffer.frames[frame]->port = path.device;
+    taken = rte_ring_enqueue_burst(path.ring, reinterpret_cast<void**>(buffer.frames.data()), buffer.size, nullptr);
+    account_.handed_over.add(taken);
+  } else {
+    taken = rte_eth_tx_burst(path.device, path.queue, buffer.frames.data(), buffer.size);
+    account_.sent.add(taken);
+  }
+  for (unsigned frame = taken; frame < buffer.size; ++frame) drop(buffer.frames[frame], Drop::transmit_full);
+  buffer.size = 0;
+}
+
+void Sender::drop(rte_mbuf* mbuf, Drop reason) {
+  account_.drop(reason);
+  rte_pktmbuf_free(mbuf);
+}
+
+Fate Sender::die(rte_mbuf* mbuf, Drop reason) {
+  drop(mbuf, reason);
+  return {.kind = Fate::Kind::kDropped, .reason = reason};
+}
+
+}  // namespace hypernat::dataplane

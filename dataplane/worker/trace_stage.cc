@@ -1,0 +1,91 @@
+// The worker's side of trace.h: from a packet's descriptor to a record.
+#include "dataplane/worker/worker.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+// The ports as they are in the packet now.
+void read_rewritten(const Packet& packet, TraceRecord& record) {
+  record.out_src = packet.ip->src();
+  record.out_dst = packet.ip->dst();
+  record.out_src_port = packet.src_port;
+  record.out_dst_port = packet.dst_port;
+  if (packet.protocol == Protocol::kIcmp) {
+    const auto* icmp = reinterpret_cast<const IcmpHeader*>(packet.l4);
+    record.out_src_port = record.out_dst_port = L4Port::from_network(icmp->identifier_be);
+  } else {
+    const auto* ports = reinterpret_cast<const UdpHeader*>(packet.l4);  // TCP has them in the same places
+    record.out_src_port = L4Port::from_network(ports->src_be);
+    record.out_dst_port = L4Port::from_network(ports->dst_be);
+  }
+}
+
+}  // namespace
+
+// Before the packet leaves: afterwards its bytes may be gone.
+void Worker::record(const Packet& packet, Tick now, TraceRecord& record) const {
+  record.generation = tables_->generation;
+  record.worker = options_.number;
+  record.home = around_.home.worker_of(packet.toeplitz);
+  record.tick = now;
+  record.side = packet.side;
+  record.attachment = packet.attachment;
+  record.protocol = packet.protocol;
+  record.tcp_flags = packet.tcp_flags;
+  record.src = packet.src;
+  record.dst = packet.dst;
+  record.src_port = packet.src_port;
+  record.dst_port = packet.dst_port;
+  record.peer = packet.peer;
+  record.toeplitz = packet.toeplitz;
+  record.flow = packet.flow;
+  record.rule = packet.rule;
+  record.opened = packet.opened;
+  record.verdict = packet.verdict;
+  record.drop = packet.drop;
+  const Egress& egress = packet.egress;
+  record.interface = egress.interface;
+  if (packet.slot != kNone && packet.side == Side::kInside) {
+    record.mapping = packet.slot;
+    record.subnet = tables_->mappings[packet.slot].subnet;
+    record.segment_id = to_number(tables_->mapping_numbers[packet.slot]);
+  } else if (packet.slot != kNone) {
+    record.mapping = egress.mapping;
+    record.subnet = packet.slot;
+    record.segment_id = tables_->subnets[packet.slot].segment_id;
+  }
+  if (packet.ip == nullptr || packet.l4 == nullptr) return;
+  record.length = swap16(packet.ip->total_length_be);
+  record.out_src = packet.src;
+  record.out_dst = packet.dst;
+  record.out_src_port = packet.src_port;
+  record.out_dst_port = packet.dst_port;
+  if (packet.verdict == Verdict::kForward) read_rewritten(packet, record);
+  if (egress.interface != kNone && egress.next_hop != kNone) {
+    const Neighbour& neighbour = neighbours_[egress.next_hop];
+    record.out_attachment = tables_->interfaces[egress.interface].attachment;
+    record.next_hop = neighbour.address;
+    record.next_hop_mac = neighbour.at.mac;
+    record.tunnel_end = neighbour.at.vtep;
+  } else if (egress.mapping != kNone) {
+    record.out_attachment = egress.attachment;
+    record.next_hop = record.out_dst;
+    record.next_hop_mac = egress.environment_mac;
+    record.tunnel_end = egress.peer;
+  }
+}
+
+void Worker::keep_record(TraceRecord& record, const TraceFilter& filter, const Fate& fate) {
+  if (record.verdict == Verdict::kConsumed) return;
+  record.held = fate.kind == Fate::Kind::kHeld;
+  if (fate.kind == Fate::Kind::kDropped) {
+    record.verdict = Verdict::kDrop;
+    record.drop = fate.reason;
+  }
+  std::optional<MappingNumber> number;
+  if (record.mapping != kNone) number = tables_->mapping_numbers[record.mapping];
+  if (!filter.matches(record, number)) return;
+  if (filter.left.fetch_sub(1, std::memory_order_relaxed) > 0) trace_.push(record);
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,368 @@
+#include "dataplane/worker/worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_pause.h>
+
+#include <cassert>
+#include <cstring>
+#include <thread>
+
+#include "dataplane/attach/decapsulate.h"
+#include "dataplane/nat/reset.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+// Empty rounds that only pause before a worker sleeps: a burst is often followed by another.
+constexpr std::uint32_t kPausesBeforeSleep = 256;
+// RFC 5227 2.3, and once more: a link may take a while to come up.
+constexpr std::uint32_t kUnderlayAnnouncements = 3;
+constexpr Tick kBetweenAnnouncements = 2000;
+
+}  // namespace
+
+Worker::Worker(const Options& options, const Surroundings& around)
+    : options_(options),
+      around_(around),
+      neighbours_(options.neighbours),
+      sender_(options.sender, around.attachments, neighbours_, account_),
+      arp_({.attachments = around.attachments,
+            .neighbours = neighbours_,
+            .sender = sender_,
+            .account = account_,
+            .pool = around.pool}),
+      to_hand_over_(options.to_workers.size()),
+      trace_(options.trace_records) {
+  assert(options.burst <= kMaxBurst);
+  for (const bool hashes : options.device_hashes) {
+    hashes_.emplace_back(hashes ? HashTrust::kComparing : HashTrust::kUnused);
+  }
+}
+
+Worker::~Worker() = default;
+
+bool Worker::create_nat(const Nat::Options& options, TenantUsage& tenants) {
+  nat_ = Nat::create(options, around_.home, neighbours_, tenants);
+  return nat_ != nullptr;
+}
+
+void Worker::run(const Clock& clock) {
+  std::uint32_t empty_rounds = 0;
+  while (!around_.orders.stop.load(std::memory_order_relaxed)) {
+    if (step(clock.now()) > 0) {
+      empty_rounds = 0;
+    } else if (++empty_rounds <= kPausesBeforeSleep || options_.idle_sleep.count() == 0) {
+      rte_pause();
+    } else {
+      std::this_thread::sleep_for(options_.idle_sleep);
+    }
+  }
+}
+
+std::uint32_t Worker::step(Tick now) {
+  adopt_tables();
+  std::uint32_t moved = 0;
+  for (const ReceiveQueue& queue : options_.queues) moved += receive(queue, now);
+  for (rte_ring* ring : options_.from_workers) {
+    if (ring != nullptr) moved += take_over(ring, now);
+  }
+  for (rte_ring* ring : options_.finished) moved += take_finished(ring);
+  keep_up(now);
+  sender_.flush();
+  answer_mailbox(now);
+  return moved;
+}
+
+void Worker::adopt_tables() {
+  const Tables* published = around_.orders.tables.load(std::memory_order_acquire);
+  if (published == tables_) return;
+  nat_->switch_tables(*published);
+  tables_ = published;
+  interfaces_announced_ = 0;
+  adopted_.store(published, std::memory_order_release);
+}
+
+std::uint32_t Worker::receive(const ReceiveQueue& queue, Tick now) {
+  const std::uint16_t count = rte_eth_rx_burst(queue.device, queue.queue, burst_.mbufs.data(), options_.burst);
+  if (count == 0) return 0;
+  account_.received.add(count);
+  for (std::uint32_t i = 0; i < count; ++i) burst_.mbufs[i]->port = queue.device;
+  burst_.size = count;
+  burst_.origin = Origin::kDevice;
+  journey(burst_, now);
+  return count;
+}
+
+std::uint32_t Worker::take_over(rte_ring* ring, Tick now) {
+  const unsigned count =
+      rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(burst_.mbufs.data()), kMaxBurst, nullptr);
+  if (count == 0) return 0;
+  account_.taken_over.add(count);
+  burst_.size = count;
+  burst_.origin = Origin::kOtherWorker;
+  journey(burst_, now);
+  return count;
+}
+
+// Frames that other workers made for a queue of this one.
+std::uint32_t Worker::take_finished(rte_ring* ring) {
+  std::array<rte_mbuf*, kMaxBurst> frames;
+  const unsigned count = rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(frames.data()), kMaxBurst, nullptr);
+  account_.taken_over.add(count);
+  for (unsigned i = 0; i < count; ++i) sender_.send_finished(options_.port_of_device[frames[i]->port], frames[i]);
+  return count;
+}
+
+// The packet's journey. Every packet of the burst has left, died by name, or is held or handed over at its end.
+void Worker::journey(Burst& burst, Tick now) {
+  describe(burst);
+  parse(burst, now);
+  go_home(burst);
+  translate(burst, now);
+  leave(burst, now);
+  flush_hand_over();
+}
+
+void Worker::describe(Burst& burst) {
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    rte_prefetch0(rte_pktmbuf_mtod(burst.mbufs[i], void*));
+  }
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    Packet& packet = burst.packets[i];
+    rte_mbuf*& mbuf = burst.mbufs[i];
+    packet = Packet{};
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+      // Some drivers always take the tag off; the attachment wants it where it was. Handed over, it is in the frame.
+      if (rte_vlan_insert(&mbuf) != 0) drop_packet(packet, Drop::no_buffer);
+      mbuf->ol_flags &= ~std::uint64_t{RTE_MBUF_F_RX_VLAN_STRIPPED};
+    }
+    packet.frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    packet.length = rte_pktmbuf_data_len(mbuf);
+    packet.port = options_.port_of_device[mbuf->port];
+    if (mbuf->nb_segs != 1) drop_packet(packet, Drop::scattered);
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
+      drop_packet(packet, Drop::bad_l4_checksum);
+    }
+  }
+}
+
+void Worker::parse(Burst& burst, Tick now) {
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    Packet& packet = burst.packets[i];
+    if (packet.verdict != Verdict::kPending) continue;
+    if (decapsulate(packet, around_.attachments, *tables_) != Parsed::kArp) continue;
+    const ArpOrigin origin = burst.origin == Origin::kDevice ? ArpOrigin::kDevice : ArpOrigin::kOtherWorker;
+    const ArpStage::Heard heard = arp_.hear(packet, *tables_, now, origin);
+    recheck_held_ |= heard.learned;
+    if (!heard.sound) {
+      drop_packet(packet, Drop::bad_arp);
+      continue;
+    }
+    if (heard.tell_others && origin == ArpOrigin::kDevice) copy_to_others(*burst.mbufs[i]);
+    packet.verdict = Verdict::kConsumed;
+  }
+}
+
+void Worker::go_home(Burst& burst) {
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    Packet& packet = burst.packets[i];
+    if (packet.verdict != Verdict::kPending) continue;
+    const rte_mbuf& mbuf = *burst.mbufs[i];
+    DeviceHash& device = hashes_[packet.port];
+    // NICs hash echo by addresses only, so their hash of it is never the home's.
+    const bool has_hash = device.trust() != HashTrust::kUnused && packet.protocol != Protocol::kIcmp &&
+                          (mbuf.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
+    if (has_hash && device.trust() == HashTrust::kTrusted) {
+      packet.toeplitz = mbuf.hash.rss;
+    } else {
+      packet.toeplitz = around_.home.hash({packet.src, packet.dst, packet.src_port, packet.dst_port});
+      if (has_hash && device.trust() == HashTrust::kComparing) device.compare(mbuf.hash.rss, packet.toeplitz);
+    }
+    const std::uint16_t home = around_.home.worker_of(packet.toeplitz);
+    // Who gets a packet from another worker is its home: both computed the same.
+    if (home != options_.number && burst.origin == Origin::kDevice) packet.verdict = Verdict::kHandedOver;
+  }
+}
+
+void Worker::translate(Burst& burst, Tick now) {
+  std::array<Packet*, kMaxBurst> at_home;
+  std::size_t count = 0;
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    if (burst.packets[i].verdict == Verdict::kPending) at_home[count++] = &burst.packets[i];
+  }
+  if (count > 0) nat_->translate({at_home.data(), count}, now);
+}
+
+void Worker::leave(Burst& burst, Tick now) {
+  const TraceFilter* filter = around_.orders.trace.load(std::memory_order_acquire);
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    const Packet& packet = burst.packets[i];
+    rte_mbuf* mbuf = burst.mbufs[i];
+    TraceRecord trace_record;
+    if (filter != nullptr) record(packet, now, trace_record);
+    Fate fate{};
+    switch (packet.verdict) {
+      case Verdict::kForward:
+        fate = forward(packet, mbuf, now);
+        break;
+      case Verdict::kDrop:
+        sender_.drop(mbuf, packet.drop);
+        break;
+      case Verdict::kReset:
+        reset(packet, mbuf, now);
+        break;
+      case Verdict::kHandedOver:
+        hand_over(around_.home.worker_of(packet.toeplitz), mbuf);
+        break;
+      case Verdict::kConsumed:
+        account_.consumed.add();
+        rte_pktmbuf_free(mbuf);
+        break;
+      case Verdict::kPending:
+        assert(false);
+        break;
+    }
+    if (filter != nullptr) keep_record(trace_record, *filter, fate);
+  }
+}
+
+// One worker speaks for all. Packets in wait, perhaps announcements of before, go first, so that a slow underlay is not
+// asked for more than it answers.
+void Worker::announce(Tick now) {
+  if (underlays_announced_ < kUnderlayAnnouncements &&
+      (underlays_announced_ == 0 || now - announced_at_ >= kBetweenAnnouncements)) {
+    arp_.announce_underlays(now);
+    announced_at_ = now;
+    ++underlays_announced_;
+  }
+  if (interfaces_announced_ < tables_->new_interfaces.size() && !sender_.holds_any()) {
+    arp_.announce_interface(tables_->new_interfaces[interfaces_announced_++], *tables_, now);
+  }
+}
+
+// What time brings: neighbours to ask for, held packets, timers.
+void Worker::keep_up(Tick now) {
+  if (options_.number == 0) announce(now);
+  arp_.ask(*tables_, now);
+  if (sender_.holds_any() && (recheck_held_ || now != held_looked_at_)) {
+    sender_.recheck_held(now);
+    held_looked_at_ = now;
+  }
+  recheck_held_ = false;
+  nat_->maintain(now);
+  if (swept_.load(std::memory_order_relaxed) != tables_ && nat_->swept()) {
+    swept_.store(tables_, std::memory_order_release);
+  }
+}
+
+void Worker::answer_mailbox(Tick now) {
+  mailbox_.serve([&](Mailbox::Question question, std::uint32_t cursor, Mailbox::Answer& answer) {
+    answer.account = account_.read();
+    answer.open_flows = nat_->open_flows();
+    answer.now = now;
+    answer.filled = 0;
+    answer.next = kNone;
+    switch (question) {
+      case Mailbox::Question::kAccount:
+        break;
+      case Mailbox::Question::kFlows:
+        answer.next = nat_->list_flows(cursor, answer.flows, answer.filled, now);
+        break;
+      case Mailbox::Question::kNeighbours:
+        for (; cursor < neighbours_.capacity() && answer.filled < answer.neighbours.size(); ++cursor) {
+          const Neighbour& neighbour = neighbours_[cursor];
+          if (neighbour.state != NeighbourState::kFree) answer.neighbours[answer.filled++] = neighbour;
+        }
+        if (cursor < neighbours_.capacity()) answer.next = cursor;
+        break;
+    }
+  });
+}
+
+void Worker::copy_to_others(const rte_mbuf& mbuf) {
+  for (std::uint16_t worker = 0; worker < options_.to_workers.size(); ++worker) {
+    if (options_.to_workers[worker] == nullptr) continue;
+    account_.originated.add();
+    rte_mbuf* copy = rte_pktmbuf_alloc(around_.pool);
+    if (copy == nullptr) {
+      account_.drop(Drop::no_buffer);
+      continue;
+    }
+    char* bytes = rte_pktmbuf_append(copy, rte_pktmbuf_data_len(&mbuf));
+    if (bytes == nullptr) {
+      sender_.drop(copy, Drop::no_buffer);
+      continue;
+    }
+    std::memcpy(bytes, rte_pktmbuf_mtod(&mbuf, const char*), rte_pktmbuf_data_len(&mbuf));
+    copy->port = mbuf.port;
+    hand_over(worker, copy);
+  }
+}
+
+void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf) {
+  HandOver& buffer = to_hand_over_[worker];
+  if (buffer.size == buffer.mbufs.size()) flush_hand_over();
+  buffer.mbufs[buffer.size++] = mbuf;
+}
+
+void Worker::flush_hand_over() {
+  for (std::size_t worker = 0; worker < to_hand_over_.size(); ++worker) {
+    HandOver& buffer = to_hand_over_[worker];
+    if (buffer.size == 0) continue;
+    void** mbufs = reinterpret_cast<void**>(buffer.mbufs.data());
+    const unsigned taken = rte_ring_enqueue_burst(options_.to_workers[worker], mbufs, buffer.size, nullptr);
+    account_.handed_over.add(taken);
+    for (std::uint32_t i = taken; i < buffer.size; ++i) sender_.drop(buffer.mbufs[i], Drop::home_ring_full);
+    buffer.size = 0;
+  }
+}
+
+// Outbound by the flow's interface and next hop; inbound, and a RST, to the environment's own peer and MAC.
+Outgoing Worker::outgoing_of(const Packet& packet) const {
+  const Egress& egress = packet.egress;
+  Outgoing outgoing;
+  outgoing.headers.entropy = packet.toeplitz;
+  if (egress.interface != kNone) {
+    const InterfaceEntry& interface = tables_->interfaces[egress.interface];
+    outgoing.attachment = interface.attachment;
+    outgoing.headers.src = interface.mac;
+    outgoing.headers.segment_id = interface.segment_id;
+    outgoing.next_hop = egress.next_hop;
+  } else {
+    outgoing.attachment = egress.attachment;
+    outgoing.headers.src = around_.attachments.gateway_mac();
+    outgoing.headers.dst = egress.environment_mac;
+    outgoing.headers.segment_id = to_number(tables_->mapping_numbers[egress.mapping]);
+    outgoing.headers.tunnel_end = egress.peer;
+  }
+  return outgoing;
+}
+
+// The frame shrinks to the IPv4 packet: encapsulation before it and padding behind it are gone.
+Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
+  const std::uint16_t length = swap16(packet.ip->total_length_be);
+  rte_pktmbuf_adj(mbuf, static_cast<std::uint16_t>(reinterpret_cast<std::uint8_t*>(packet.ip) - packet.frame));
+  rte_pktmbuf_trim(mbuf, static_cast<std::uint16_t>(rte_pktmbuf_data_len(mbuf) - length));
+  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+  Outgoing outgoing = outgoing_of(packet);
+  outgoing.mbuf = mbuf;
+  return sender_.send(outgoing, now);
+}
+
+void Worker::reset(const Packet& packet, rte_mbuf* mbuf, Tick now) {
+  account_.originated.add();
+  rte_mbuf* answer = rte_pktmbuf_alloc(around_.pool);
+  if (answer == nullptr) {
+    account_.drop(Drop::no_buffer);
+  } else {
+    auto* bytes = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(answer, kResetBytes));
+    build_reset(packet, std::span<std::uint8_t, kResetBytes>(bytes, kResetBytes));
+    Outgoing outgoing = outgoing_of(packet);
+    outgoing.mbuf = answer;
+    sender_.send(outgoing, now);
+  }
+  sender_.drop(mbuf, Drop::no_flow);
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,156 @@
+// One worker: the packet's journey from receive to transmit, on one core.
+//
+// `step` is one round: every queue and ring that is this worker's, each burst through the stages in order (see
+// `journey` in worker.cc), then what time brings. The worker owns its NAT, neighbours, held packets and counters
+// outright; it meets others only in rings, the published tables and its mailbox. After construction it allocates
+// nothing.
+#pragma once
+
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/attach/attachments.h"
+#include "dataplane/attach/neighbours.h"
+#include "dataplane/flow/home.h"
+#include "dataplane/nat/nat.h"
+#include "dataplane/nat/tables.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/worker/account.h"
+#include "dataplane/worker/arp_stage.h"
+#include "dataplane/worker/clock.h"
+#include "dataplane/worker/device_hash.h"
+#include "dataplane/worker/mailbox.h"
+#include "dataplane/worker/sender.h"
+#include "dataplane/worker/trace.h"
+
+namespace hypernat::dataplane {
+
+/// What main tells the workers; every worker reads, main alone writes.
+struct Orders {
+  std::atomic<const Tables*> tables{nullptr};      ///< never null once workers run
+  std::atomic<const TraceFilter*> trace{nullptr};  ///< null: nobody traces
+  std::atomic<bool> stop{false};
+};
+
+struct ReceiveQueue {
+  std::uint16_t port = 0;    ///< index in the configuration
+  std::uint16_t device = 0;  ///< ethdev port id
+  std::uint16_t queue = 0;
+};
+
+class Worker {
+ public:
+  static constexpr std::uint16_t kMaxBurst = Nat::kMaxBurst;
+
+  struct Options {
+    std::uint16_t number = 0;
+    std::uint16_t burst = kMaxBurst;
+    std::chrono::microseconds idle_sleep{50};  ///< zero: spin
+    std::vector<ReceiveQueue> queues;
+    std::vector<std::uint16_t> port_of_device;  ///< ethdev port id to index in the configuration
+    std::vector<bool> device_hashes;            ///< by port: packets may carry an RSS hash with the home's key
+    std::vector<rte_ring*> to_workers;          ///< by worker; null at its own place
+    std::vector<rte_ring*> from_workers;        ///< likewise
+    std::vector<rte_ring*> finished;            ///< frames of others for this worker's transmit queues
+    Sender::Options sender;
+    Neighbours::Options neighbours;
+    std::uint32_t trace_records = 1024;  ///< a power of two
+  };
+  struct Surroundings {
+    const Attachments& attachments;
+    const Home& home;
+    const Orders& orders;
+    rte_mempool* pool;
+  };
+
+  Worker(const Options& options, const Surroundings& around);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Before the first step. False when memory can not be had.
+  bool create_nat(const Nat::Options& options, TenantUsage& tenants);
+
+  /// One round at `now`; returns how many packets it moved.
+  std::uint32_t step(Tick now);
+  /// Rounds until told to stop.
+  void run(const Clock& clock);
+
+  // Any thread.
+  std::uint16_t number() const { return options_.number; }
+  const Account& account() const { return account_; }
+  const Nat& nat() const { return *nat_; }  ///< its counters only
+  const Tables* adopted() const { return adopted_.load(std::memory_order_acquire); }
+  const Tables* swept() const { return swept_.load(std::memory_order_acquire); }
+  const DeviceHash& device_hash(std::uint16_t port) const { return hashes_[port]; }
+  Mailbox& mailbox() { return mailbox_; }
+  TraceRing& trace() { return trace_; }
+
+ private:
+  enum class Origin : std::uint8_t { kDevice, kOtherWorker };
+  struct Burst {
+    std::array<Packet, kMaxBurst> packets;
+    std::array<rte_mbuf*, kMaxBurst> mbufs;
+    std::uint32_t size = 0;
+    Origin origin = Origin::kDevice;
+  };
+  struct HandOver {
+    std::array<rte_mbuf*, kMaxBurst> mbufs{};
+    std::uint32_t size = 0;
+  };
+
+  void adopt_tables();
+  std::uint32_t receive(const ReceiveQueue& queue, Tick now);
+  std::uint32_t take_over(rte_ring* ring, Tick now);
+  std::uint32_t take_finished(rte_ring* ring);
+  void journey(Burst& burst, Tick now);
+  void describe(Burst& burst);
+  void parse(Burst& burst, Tick now);
+  void go_home(Burst& burst);
+  void translate(Burst& burst, Tick now);
+  void leave(Burst& burst, Tick now);
+  void keep_up(Tick now);
+  void announce(Tick now);
+  void answer_mailbox(Tick now);
+
+  void copy_to_others(const rte_mbuf& mbuf);
+  void hand_over(std::uint16_t worker, rte_mbuf* mbuf);
+  void flush_hand_over();
+  Fate forward(const Packet& packet, rte_mbuf* mbuf, Tick now);
+  void reset(const Packet& packet, rte_mbuf* mbuf, Tick now);
+  Outgoing outgoing_of(const Packet& packet) const;
+  void record(const Packet& packet, Tick now, TraceRecord& record) const;
+  void keep_record(TraceRecord& record, const TraceFilter& filter, const Fate& fate);
+
+  Options options_;
+  Surroundings around_;
+  const Tables* tables_ = nullptr;
+  Account account_;
+  Neighbours neighbours_;
+  Sender sender_;
+  ArpStage arp_;
+  std::unique_ptr<Nat> nat_;
+  std::vector<DeviceHash> hashes_;  ///< by port
+  std::vector<HandOver> to_hand_over_;
+  Burst burst_;
+  bool recheck_held_ = false;  ///< a neighbour answered since the last look
+  Tick held_looked_at_ = 0;
+  std::uint32_t underlays_announced_ = 0;  ///< times since start
+  Tick announced_at_ = 0;
+  std::size_t interfaces_announced_ = 0;  ///< of tables_->new_interfaces
+
+  Mailbox mailbox_;
+  TraceRing trace_;
+  std::atomic<const Tables*> adopted_{nullptr};  ///< written by the worker
+  std::atomic<const Tables*> swept_{nullptr};    ///< likewise: no flow of an earlier table is left
+};
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,192 @@
+"""The data plane alone: tables written by hand, environments that are the kernel's own tunnels, real servers.
+
+What these tests hold is the path of packets through devices; the control plane has no part in it.
+"""
+
+import json
+import os
+import subprocess
+import textwrap
+import time
+import unittest
+
+import support
+import lab as laboratory
+import machine
+import topology
+from machine import Process, ip, run, wait_for
+
+GATEWAY = "169.254.100.1"
+GATEWAY_MAC = "02:00:00:00:00:01"
+ROUTES = "[[{prefix: 10.0.0.0/16, target: router}, {prefix: 10.0.1.0/24, target: local}]]"
+ENVIRONMENTS = {"wh1": "100.64.0.5", "wh2": "100.64.16.5"}
+INTERFACES = {"acme": "10.0.1.4", "globex": "10.0.1.4"}
+
+
+def table(generation=1, mappings=(1, 2)):
+    """acme is mapping 1 and globex mapping 2; their subnets and interfaces have the same addresses."""
+    tenants = topology.TENANTS
+    lines = [f"epoch: 1\ngeneration: {generation}", "peers:"]
+    lines += [f"  - {{name: {host.name}, address: {host.address}, block: 100.64.{16 * number}.0/20}}"
+              for number, host in enumerate(topology.WORKER_HOSTS)]
+    lines += ["tenants:"] + [f"  - {{account: \"{tenant.account}\", number: {number}}}"
+                             for number, tenant in enumerate(tenants, 1)]
+    lines += [f"route_sets: {ROUTES}", "rule_sets: [[{protocol: -1, destination: 0.0.0.0/0}]]", "subnets:"]
+    lines += [f"  - {{number: {number}, id: subnet-{tenant.name}, tenant: {number - 1}, prefix: 10.0.1.0/24,"
+              f" attachment: tenants, segment: {tenant.segment}, router: {topology.ROUTER}, vteps: [{tenant.vtep}]}}"
+              for number, tenant in enumerate(tenants, 1)]
+    lines += ["mappings:"]
+    lines += [f"  - {{number: {number}, uid: {number}, tenant: {number - 1}, subnet: {number - 1},"
+              f" interfaces: [{{id: eni-{number}, uid: {number}, address: 10.0.1.4, mac: '02:00:00:00:01:0{number}'}}]}}"
+              for number in mappings]
+    return "\n".join(lines)
+
+
+class Telemetry:
+    """dpdk-telemetry.py's protocol, asked through the program itself."""
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def ask(self, command):
+        done = subprocess.run(["dpdk-telemetry.py", "-f", self.prefix], input=command + "\n", text=True,
+                              capture_output=True, timeout=10, check=True)
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        return next(iter(answer.values()))
+
+
+class DataplaneTestCase(support.FolderTestCase):
+    workers = 1
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.prefix = support.folders.file_prefix(cls.folder)
+        cls.telemetry = Telemetry(cls.prefix)
+        cls.store = cls.folder / "store"
+
+    @classmethod
+    def publish(cls, text):
+        tool = support.BUILD / "tests/tools/make_table"
+        done = subprocess.run([tool, cls.store], input=text, text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise machine.LabError(done.stderr)
+
+    @classmethod
+    def start(cls, ports, attachments, devices, limits="{}"):
+        config = cls.folder / "dataplane.yaml"
+        config.write_text(textwrap.dedent(f"""\
+            node: dp1
+            eal: ["--lcores={laboratory.lcores(cls.workers)}", --no-pci, --no-huge, -m, "512"]
+            file_prefix: {cls.prefix}
+            store: {{directory: {cls.store}, beat: 100ms}}
+            workers: {{lcores: {list(range(1, cls.workers + 1))}}}
+            limits: {limits}
+            """) + f"ports:\n{ports}\nattachments:\n{attachments}\n", encoding="utf-8")
+        words = [laboratory.binary(support.BUILD, "hypernat-dataplane"), "--config", config, "--",
+                 *[f"--vdev={device}" for device in devices]]
+        cls.dataplane = Process("dataplane", words, cls.folder / "dataplane.log")
+        cls.addClassCleanup(cls.dataplane.stop)
+        wait_for("the data plane to answer", cls.answers, 30, watch=[cls.dataplane])
+
+    @classmethod
+    def answers(cls):
+        try:
+            return cls.telemetry.ask("/hypernat/info")["generation"] > 0
+        except (subprocess.SubprocessError, ValueError, IndexError, KeyError, StopIteration, TypeError):
+            return False
+
+    def assert_account_closes(self):
+        for worker in range(self.workers):
+            account = self.telemetry.ask(f"/hypernat/account,{worker}")
+            self.assertEqual(account["balance"], 0, account)
+
+
+class Network:
+    """Made once for the module: every data plane here runs between the same neighbours."""
+
+    servers = {}
+
+    @classmethod
+    def make(cls, folder):
+        topology.make_network()
+        cls.servers = {tenant.name: topology.TenantServers(tenant, folder / tenant.name) for tenant in topology.TENANTS}
+        for servers in cls.servers.values():
+            servers.start()
+        for number, host in enumerate(topology.WORKER_HOSTS, 1):
+            cls.make_environment(host, number)
+
+    @classmethod
+    def make_environment(cls, host, mapping):
+        """An environment as the kernel's own tunnel makes it: VNI is the mapping's number."""
+        ip(f"link add env mtu {topology.TUNNEL_MTU} type vxlan id {mapping} local {host.address}"
+           f" remote {topology.DATAPLANE_INSIDE} dstport {topology.VXLAN_PORT}", host.name)
+        ip(f"addr add {ENVIRONMENTS[host.name]}/32 dev env", host.name)
+        ip("link set env up", host.name)
+        ip(f"neigh add {GATEWAY} lladdr {GATEWAY_MAC} dev env", host.name)
+        ip(f"route add default via {GATEWAY} dev env onlink", host.name)
+
+
+def setUpModule():
+    folder, claim = support.folders.claim()
+    unittest.addModuleCleanup(os.close, claim)
+    unittest.addModuleCleanup(support.folders.remove, folder)
+    Network.make(folder)
+    for servers in Network.servers.values():
+        for process in servers.processes:
+            unittest.addModuleCleanup(process.stop)
+
+
+class Vxlan(DataplaneTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.publish(table())
+        cls.start("  - {name: inside0, device: net_tap0}\n  - {name: outside0, device: net_tap1}",
+                  "  - {name: hosts, side: inside, port: inside0, encapsulation: vxlan, address: 192.0.2.1/24}\n"
+                  "  - {name: tenants, side: outside, port: outside0, encapsulation: vxlan, address: 198.51.100.1/24}",
+                  [f"net_tap{number},iface={tap}" for number, tap in enumerate(topology.TAPS)])
+
+    def test_reaches_the_right_tenant_over_tcp(self):
+        for host, tenant in (("wh1", "acme"), ("wh2", "globex")):
+            page = run("curl", "-sf", "--max-time", 5, f"http://{topology.WEB}/", namespace=host)
+            self.assertIn(tenant, page.stdout)
+        self.assert_account_closes()
+
+    def test_reaches_the_right_resolver_over_udp(self):
+        for host, tenant in (("wh1", "acme"), ("wh2", "globex")):
+            answer = run("dig", "+short", "+time=2", "+tries=1", f"@{topology.RESOLVER}", "tenant.internal", "TXT", namespace=host)
+            self.assertIn(tenant, answer.stdout)
+
+    def test_pings_neighbours_and_what_lies_behind_the_router(self):
+        for address in (topology.WEB, topology.REMOTE):
+            run("ping", "-q", "-c", "3", "-i", "0.2", "-W", "2", address, namespace="wh1")
+
+    def test_is_seen_by_its_interface_address_only(self):
+        for host in ENVIRONMENTS:
+            run("curl", "-sf", "--max-time", 5, f"http://{topology.WEB}/", namespace=host)
+        for tenant, servers in Network.servers.items():
+            self.assertLessEqual(servers.clients(), {INTERFACES[tenant]})
+
+    def test_refused_connection_is_refused_to_the_environment(self):
+        done = run("curl", "-s", "--max-time", 5, f"http://{topology.WEB}:81/", namespace="wh1", check=False)
+        self.assertEqual(done.returncode, 7)
+
+    def test_silent_neighbour_is_dropped_by_name(self):
+        run("ping", "-q", "-c", "1", "-W", "4", "10.0.1.77", namespace="wh1", check=False)
+        wait_for("the drop", lambda: self.telemetry.ask("/hypernat/drops")["next_hop_unresolved"] > 0)
+        self.assert_account_closes()
+
+
+class VxlanTwoWorkers(Vxlan):
+    workers = 2
+
+    def test_parallel_connections_are_handed_over_to_their_homes(self):
+        commands = [Process(f"curl{number}", ["curl", "-sf", "--max-time", "20", "-o", "/dev/null", f"http://{topology.WEB}/large.bin"],
+                            self.folder / f"curl{number}.log", namespace="wh1") for number in range(4)]
+        for command in commands:
+            self.assertEqual(command.handle.wait(30), 0)
+        moved = sum(self.telemetry.ask(f"/hypernat/account,{worker}")["taken_over"] for worker in range(2))
+        self.assertGreater(moved, 0)
+        time.sleep(0.2)
+        self.assert_account_closes()
