@@ -26,7 +26,7 @@ TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py",
 SANITIZERS = {
     "address": {
         "folder": "build-asan",
-        "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+        "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"],
         "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
@@ -34,7 +34,7 @@ SANITIZERS = {
     # The address space must not be laid out at random: gcc 12's runtime knows fewer layouts than the kernel.
     "thread": {
         "folder": "build-tsan",
-        "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
+        "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
         "environment": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
         "wrapper": ["setarch", "-R"],
     },

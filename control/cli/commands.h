@@ -24,8 +24,12 @@ int show_flows(const Options& options);
 int show_drops(const Options& options);
 int show_account(const Options& options);
 
+/// Which packets; an empty text matches every one.
 struct TraceOptions {
-  std::string filter;  ///< as the data plane takes it
+  std::string mapping;
+  std::string address;
+  std::string port;
+  std::string protocol;
   unsigned count = 2;
   std::chrono::seconds patience{30};
 };

@@ -10,6 +10,7 @@ namespace hypernat::cli {
 namespace {
 
 constexpr int kNotFound = 404;
+constexpr int kConflict = 409;
 
 ApiRefusal refusal_of(const control::HttpResponse& response) {
   ApiRefusal refusal{.status = response.status, .type = {}, .message = response.body};
@@ -26,7 +27,10 @@ ApiRefusal refusal_of(const control::HttpResponse& response) {
   const auto refusal = refusal_of(response);
   std::string what = "the control plane refused " + request.method + " " + request.path + ": " + refusal.message + " (";
   if (!refusal.type.empty()) what += refusal.type + ", ";
-  throw CommandError(what + "HTTP " + std::to_string(refusal.status) + ")");
+  throw CommandError(what + "HTTP " + std::to_string(refusal.status) + ")",
+                     refusal.status == kConflict
+                         ? "`hypernat functions` shows every function's state, `hypernat status` what it may wait for"
+                         : "");
 }
 
 nlohmann::json body_of(const control::HttpRequest& request, const control::HttpResponse& response) {

@@ -53,8 +53,10 @@ int show_status(const Options& options) {
   std::cout << "mapping table   generation " << member_text(status, "Generation") << " of epoch "
             << member_text(status, "Epoch") << ", SHA-256 " << member_text(status, "TableSha256") << "\n"
             << "objects         " << member_text(status, "Functions") << " functions, "
-            << member_text(status, "Mappings") << " mappings, " << member_text(status, "Interfaces")
-            << " interfaces\n\n";
+            << member_text(status, "Mappings") << " mappings, " << member_text(status, "Interfaces") << " interfaces\n";
+  if (const auto problem = member_text(status, "StoreProblem"); !problem.empty())
+    std::cout << "store           " << problem << "\n";
+  std::cout << "\n";
   TextTable dataplanes({"DATA PLANE", "LIVE", "GENERATION", "TABLE", "REFUSED"});
   for (const auto& node : status.value("Dataplanes", json::array()))
     dataplanes.add({member_text(node, "Node"), member_text(node, "Live"), member_text(node, "Generation"),

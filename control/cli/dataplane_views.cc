@@ -24,15 +24,16 @@ int print_json(const json& value) {
 int show_flows(const Options& options) {
   const auto flows = TelemetryClient(options.dataplane).ask_pages("/hypernat/flows");
   if (options.output == Output::kJson) return print_json(flows);
-  std::vector<std::string> names;
-  if (!flows.empty())
-    for (const auto& member : flows.front().items()) names.push_back(member.key());
-  TextTable table(names);
-  for (const auto& flow : flows) {
-    std::vector<std::string> cells;
-    for (const auto& name : names) cells.push_back(member_text(flow, name));
-    table.add(std::move(cells));
-  }
+  TextTable table({"MAPPING", "PROTOCOL", "STATE", "INSIDE", "INTERFACE", "REMOTE", "OUT", "IN", "IDLE", "WORKER"});
+  const auto endpoint = [](const json& flow, const std::string& name, const std::string& port) {
+    return member_text(flow, name) + ":" + member_text(flow, port);
+  };
+  for (const auto& flow : flows)
+    table.add({member_text(flow, "mapping"), member_text(flow, "protocol"), member_text(flow, "state"),
+               endpoint(flow, "inside", "inside_port"), endpoint(flow, "interface_address", "interface_port"),
+               endpoint(flow, "remote", "remote_port"), member_text(flow, "outbound_packets"),
+               member_text(flow, "inbound_packets"), member_text(flow, "idle_ms") + " ms",
+               member_text(flow, "worker")});
   std::cout << (flows.empty() ? "no flows\n" : table.to_string());
   return 0;
 }

@@ -52,7 +52,8 @@ int follow(control::EnvironmentClient& environment, const std::string& host, boo
     switch (event.kind) {
       case control::EnvironmentEventKind::kStarted:
         if (verbose)
-          std::cerr << "hypernat: environment " << event.address << " in slot " << event.slot << " of " << host << "\n";
+          std::cerr << "hypernat: environment " << event.address << " in slot " << event.slot << " of " << host
+                    << ", network namespace " << event.namespace_path << "\n";
         break;
       case control::EnvironmentEventKind::kExited:
         return event.code;

@@ -44,14 +44,17 @@ void add_views(CLI::App& app, CommandLine& line) {
 
 void add_trace(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("trace", "What the data plane decides for the next packets that match");
-  command
-      ->add_option("filter", line.trace.filter, "A mapping's number (see `hypernat mappings`); nothing: every packet")
-      ->type_name("MAPPING");
-  command->add_option("--count", line.trace.count, "Stop after so many packets")->capture_default_str();
-  command->add_option("--seconds", line.trace.patience, "Stop after so many seconds")->default_str("30");
+  auto& trace = line.trace;
+  command->add_option("mapping", trace.mapping, "Of this mapping (its number, see `hypernat mappings`)");
+  command->add_option("--address", trace.address, "With this address on either end, before or after the translation");
+  command->add_option("--port", trace.port, "With this port or ICMP identifier, likewise");
+  command->add_option("--protocol", trace.protocol, "tcp, udp or icmp");
+  command->add_option("--count", trace.count, "Stop after so many packets")->capture_default_str();
+  command->add_option("--seconds", trace.patience, "Stop after so many seconds")->default_str("30");
   command->footer(
-      "  hypernat trace 1               the next two packets of mapping 1: a request and its reply\n"
-      "  hypernat trace 1 --count 20");
+      "  hypernat trace 1                               the next two packets of mapping 1: a request and its reply\n"
+      "  hypernat trace 1 --protocol tcp --count 20\n"
+      "  hypernat trace --address 10.0.1.10 --port 80");
   command->callback([&line] { line.chosen = [&line] { return trace_packets(line.options, line.trace); }; });
 }
 

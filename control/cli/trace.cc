@@ -1,4 +1,6 @@
-// hypernat trace: arms the data plane's trace, and prints the decisions for each packet that matched.
+// hypernat trace: arms the data plane's trace, and tells the decisions for each packet that matched.
+#include <fmt/format.h>
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -9,19 +11,93 @@
 #include "control/cli/text_table.h"
 
 namespace hypernat::cli {
+namespace {
+
+using nlohmann::json;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPollInterval{50};
+
+std::string filter_of(const TraceOptions& trace) {
+  std::string filter = fmt::format("count={}", trace.count);
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) filter += fmt::format(";{}={}", name, value);
+  };
+  add("mapping", trace.mapping);
+  add("address", trace.address);
+  add("port", trace.port);
+  add("protocol", trace.protocol);
+  return filter;
+}
+
+/// Stops the trace however the command ends, so that the workers do not record for nobody.
+class ArmedTrace {
+ public:
+  ArmedTrace(const TelemetryClient& dataplane, const std::string& filter) : dataplane_(dataplane) {
+    const auto answer = dataplane_.ask("/hypernat/trace_start", filter);
+    if (answer.contains("error"))
+      throw CommandError("the data plane does not take the filter '" + filter + "': " + member_text(answer, "error"));
+  }
+  ~ArmedTrace() {
+    try {
+      dataplane_.ask("/hypernat/trace_stop");
+    } catch (const std::exception&) {  // it went away; nothing is left to be stopped
+    }
+  }
+  ArmedTrace(const ArmedTrace&) = delete;
+  ArmedTrace& operator=(const ArmedTrace&) = delete;
+
+ private:
+  const TelemetryClient& dataplane_;
+};
+
+std::string flow_of(const json& record) {
+  const auto flow = member_text(record, "flow");
+  if (flow.empty()) return "no flow";
+  if (member_text(record, "flow_opened") != "yes") return "flow " + flow + " was open already";
+  return fmt::format("rule {} of its security groups permits it: flow {} opens", member_text(record, "rule"), flow);
+}
+
+/// One packet, one paragraph: where it came from, what was decided, where it went.
+std::string story_of(const json& record) {
+  const auto text = [&](const char* name) { return member_text(record, name); };
+  const auto flags = text("tcp_flags").empty() ? "" : " [" + text("tcp_flags") + "]";
+  std::string story = fmt::format("{} {}{}, {} bytes, worker {}", text("direction"), text("protocol"), flags,
+                                  text("bytes"), text("worker"));
+  if (text("home") != text("worker")) story += fmt::format(" (at home on worker {})", text("home"));
+  story += fmt::format("\n  received   {} -> {}   on {}, segment {}, from tunnel end {}\n", text("src"), text("dst"),
+                       text("attachment"), text("segment"), text("tunnel_peer"));
+  if (record.contains("mapping")) story += fmt::format("  mapping    {}, subnet {}\n", text("mapping"), text("subnet"));
+  story += fmt::format("  flow       {}\n", flow_of(record));
+  if (record.contains("out_src")) {
+    story += fmt::format("  rewritten  {} -> {}   interface {}\n", text("out_src"), text("out_dst"), text("interface"));
+    story += fmt::format("  next hop   {} at {}, on {} to tunnel end {}\n", text("next_hop"), text("next_hop_mac"),
+                         text("out_attachment"), text("tunnel_end"));
+  }
+  return story + fmt::format("  verdict    {}\n", text("verdict"));
+}
+
+}  // namespace
 
 int trace_packets(const Options& options, const TraceOptions& trace) {
   const TelemetryClient dataplane(options.dataplane);
-  dataplane.ask("/hypernat/trace_start", trace.filter);
-  const auto limit = std::chrono::steady_clock::now() + trace.patience;
-  nlohmann::json records = nlohmann::json::array();
-  while (records.size() < trace.count && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const ArmedTrace armed(dataplane, filter_of(trace));
+  std::cerr << "hypernat: waiting for " << trace.count << " packets\n";
+  const auto limit = steady_clock::now() + trace.patience;
+  auto records = json::array();
+  while (records.size() < trace.count && steady_clock::now() < limit) {
+    std::this_thread::sleep_for(kPollInterval);
     records = dataplane.ask_pages("/hypernat/trace");
   }
-  dataplane.ask("/hypernat/trace_stop");
-  if (records.empty()) throw CommandError("no packet matched within " + std::to_string(trace.patience.count()) + " s");
-  std::cout << records.dump(2) << "\n";
+  if (records.empty())
+    throw CommandError(
+        fmt::format("no packet matched within {} s", trace.patience.count()),
+        "`hypernat mappings` lists the mappings; `hypernat drops` what was dropped before a mapping was known");
+  if (options.output == Output::kJson) {
+    std::cout << records.dump(2) << "\n";
+    return 0;
+  }
+  for (const auto& record : records) std::cout << (record == records.front() ? "" : "\n") << story_of(record);
   return 0;
 }
 
