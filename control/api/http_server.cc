@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t kMostThreads = 320;  // every invocation that may run, and room for the other calls
 constexpr time_t kReadSeconds = 10;
+constexpr int kBacklog = 512;  // the library's is 5, beyond which a Unix socket refuses
 
 // A thread for each connection, made when none is idle: an invocation keeps its thread for as long as the command
 // runs, and must not keep a heartbeat waiting.
@@ -101,7 +102,8 @@ ApiResponse library_refusal(int status) {
                         "Found a request that is not HTTP/1.1 as expected");
 }
 
-void prepare(httplib::Server& server, Api& api) {
+// `socket` will be that of the server.
+void prepare(httplib::Server& server, Api& api, int& socket) {
   const auto serve = [&api](const httplib::Request& http, httplib::Response& response) {
     to_http(api.handle(from_http(http)), response);
   };
@@ -126,9 +128,10 @@ void prepare(httplib::Server& server, Api& api) {
   server.set_keep_alive_timeout(kReadSeconds);
   server.new_task_queue = [] { return new GrowingPool; };
   // The library's default is SO_REUSEPORT, with which two control planes would share one port in silence.
-  server.set_socket_options([](socket_t socket) {
+  server.set_socket_options([&socket](socket_t made) {
     const int yes = 1;
-    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    ::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    socket = made;
   });
 }
 
@@ -156,7 +159,7 @@ void remove_stale_socket(const std::filesystem::path& path) {
 class HttpServer::Listener {
  public:
   Listener(Api& api, const config::TcpEndpoint& endpoint) : name_(to_string(endpoint.address)), port_(endpoint.port) {
-    prepare(server_, api);
+    prepare(server_, api, socket_);
     if (port_ == 0)
       port_ = server_.bind_to_any_port(name_.c_str());
     else if (!server_.bind_to_port(name_.c_str(), port_))
@@ -164,16 +167,18 @@ class HttpServer::Listener {
     if (port_ < 0)
       throw std::runtime_error("listen.tcp: " + name_ + ":" + std::to_string(endpoint.port) +
                                " cannot be had: " + std::strerror(errno));
+    ::listen(socket_, kBacklog);
   }
 
   Listener(Api& api, const std::filesystem::path& path) : name_(path.string()), path_(path) {
-    prepare(server_, api);
+    prepare(server_, api, socket_);
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
     remove_stale_socket(path);
     server_.set_address_family(AF_UNIX);
     // The port means nothing here, but the library wants one.
     if (!server_.bind_to_port(name_.c_str(), 80))
       throw std::runtime_error("listen.socket: " + name_ + " cannot be had: " + std::strerror(errno));
+    ::listen(socket_, kBacklog);
     ::chmod(name_.c_str(), 0660);
   }
 
@@ -182,6 +187,8 @@ class HttpServer::Listener {
       while (!server_.is_running()) std::this_thread::yield();
       server_.stop();
       thread_.join();
+    } else if (socket_ >= 0) {
+      ::close(socket_);  // the library closes only what it has served
     }
     if (!path_.empty()) ::unlink(path_.c_str());
   }
@@ -194,6 +201,7 @@ class HttpServer::Listener {
 
  private:
   httplib::Server server_;
+  int socket_ = -1;  // the server's own, and closed by it
   std::string name_;
   std::filesystem::path path_;
   int port_ = 0;

@@ -143,7 +143,7 @@ TEST(Accounts, come_from_the_header_or_from_the_credential) {
   EXPECT_EQ(world.create("web", {}, {}, "333333333333").error, "AccessDeniedException") << "an account nobody declared";
 }
 
-TEST(Invoke, is_refused_with_a_reason_while_nothing_can_run) {
+TEST(Invocation, is_refused_with_a_reason_while_nothing_can_run) {
   World world;
   world.declare();
   world.create("web", {"subnet-a"}, {"sg-1"});

@@ -1,0 +1,215 @@
+// Killed at any instant: what was acknowledged holds, what was under way is finished or undone.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "control/lifecycle/table_builder.h"
+#include "control/store/counters.h"
+#include "control/store/function_store.h"
+#include "control/store/mapping_store.h"
+#include "control/store/network_store.h"
+#include "control/store/schema.h"
+#include "tests/unit/control/world.h"
+
+namespace hypernat::control::testing {
+namespace {
+
+constexpr int kNames = 6;
+
+// What the victim tells before and after each operation, so that the survivor knows what was promised.
+struct Note {
+  enum Kind : char { kBegun, kDone, kRefused } kind = kBegun;
+  char function = 0;
+  bool exists = false;  // whether it does once the operation is done
+};
+
+// A control plane on a directory store, with a data plane that holds whatever is there.
+struct Plane {
+  explicit Plane(const TemporaryDirectory& directory)
+      : database(directory / "control.db"), store(config::open_directory_store(directory / "store")), provisioner(0ms) {
+    prepare_schema(database, clock.now());
+    controller = std::make_unique<Controller>(Controller::Parts{
+        .database = database, .store = *store, .provisioner = provisioner, .clock = clock, .settings = {}});
+    api = std::make_unique<Api>(*controller, ApiSettings{});
+    controller->beat();
+  }
+
+  int call(const std::string& method, const std::string& path, const Json& body = nullptr) {
+    return api
+        ->handle({.method = method,
+                  .path = path,
+                  .query = {},
+                  .headers = {{"x-hypernat-account", kAcme}},
+                  .body = body.is_null() ? "" : body.dump()})
+        .status;
+  }
+
+  void follow() {
+    const auto bytes = store->fetch();
+    const auto table = config::read_table(*bytes);
+    store->report({.node = "dp1",
+                   .epoch = table.epoch,
+                   .generation = table.generation,
+                   .table_sha256 = config::sha256_hex(*bytes),
+                   .unix_milliseconds = to_milliseconds(clock.now()),
+                   .beat_milliseconds = 500,
+                   .refusal = {},
+                   .port_use = {}});
+    controller->beat();
+  }
+
+  Database database;
+  std::unique_ptr<config::Store> store;
+  TimedProvisioner provisioner;
+  SystemClock clock;
+  std::unique_ptr<Controller> controller;
+  std::unique_ptr<Api> api;
+};
+
+void declare(Plane& plane) {
+  const std::string account = std::string("/hypernat/v1/accounts/") + kAcme;
+  plane.call("PUT", account, {{"Name", "acme"}});
+  plane.call("PUT", account + "/vpcs/vpc-1", {{"Cidr", "10.0.0.0/16"}});
+  plane.call("PUT", account + "/route-tables/rtb-1", {{"VpcId", "vpc-1"}, {"Routes", Json::array()}});
+  plane.call("PUT", account + "/subnets/subnet-a", subnet_body());
+  for (const char* group : {"sg-1", "sg-2"})
+    plane.call("PUT", account + "/security-groups/" + group, {{"VpcId", "vpc-1"}, {"Egress", Json::array()}});
+}
+
+[[noreturn]] void be_killed(const TemporaryDirectory& directory, int notes, unsigned seed) {
+  Plane plane(directory);
+  std::mt19937 random(seed);
+  const auto any = [&](unsigned below) { return random() % below; };
+  const std::vector<Json> group_sets{{"sg-1"}, {"sg-2"}, {"sg-1", "sg-2"}};
+  const auto tell = [&](const Note& note) {
+    if (::write(notes, &note, sizeof note) != sizeof note) ::_exit(1);
+  };
+  while (true) {
+    const char letter = static_cast<char>('a' + any(kNames));
+    const std::string name(1, letter);
+    const std::string path = "/2015-03-31/functions/" + name;
+    const Json network{{"SubnetIds", {"subnet-a"}}, {"SecurityGroupIds", group_sets[any(3)]}};
+    const auto act = [&](bool exists_afterwards, const auto& operation) {
+      tell({.kind = Note::kBegun, .function = letter, .exists = exists_afterwards});
+      const auto kind = operation() < 300 ? Note::kDone : Note::kRefused;
+      tell({.kind = kind, .function = letter, .exists = exists_afterwards});
+    };
+    switch (any(4)) {
+      case 0: {
+        auto body = function_body(name, {}, {});
+        body["VpcConfig"] = network;
+        act(true, [&] { return plane.call("POST", "/2015-03-31/functions", body); });
+        break;
+      }
+      case 1:
+        plane.call("PUT", path + "/configuration", {{"VpcConfig", network}});
+        break;
+      case 2:
+        act(false, [&] { return plane.call("DELETE", path); });
+        break;
+      default:
+        plane.follow();
+    }
+  }
+}
+
+// Which functions must exist and which must not; one whose operation was under way may do either.
+void expect_promises_kept(Plane& plane, const std::vector<Note>& notes, std::map<char, bool>& promised) {
+  std::set<char> under_way;
+  for (const auto& note : notes) {
+    if (note.kind == Note::kDone) promised[note.function] = note.exists;
+    if (note.kind == Note::kBegun)
+      under_way.insert(note.function);
+    else
+      under_way.erase(note.function);
+  }
+  for (char function = 'a'; function < 'a' + kNames; ++function) {
+    const bool found = find_function(plane.database, kAcme, {function}).has_value();
+    if (!under_way.contains(function)) {
+      EXPECT_EQ(found, promised[function]) << function;
+    }
+    promised[function] = found;
+  }
+}
+
+void expect_invariants(Plane& plane) {
+  auto& database = plane.database;
+  EXPECT_FALSE(database.query("PRAGMA foreign_key_check").step());
+  std::set<std::uint64_t> referenced;
+  for (const auto& function : list_functions(database, kAcme, "", 100)) {
+    EXPECT_EQ(function.state, FunctionState::kActive) << function.name;
+    EXPECT_EQ(function.update_status, UpdateStatus::kSuccessful) << function.name;
+    EXPECT_TRUE(referenced_mappings(database, function, NetworkRole::kNext).empty());
+    const auto uids = referenced_mappings(database, function, NetworkRole::kCurrent);
+    ASSERT_EQ(uids.size(), 1U);
+    const auto groups = find_mapping(database, uids[0])->groups;
+    EXPECT_EQ(std::set<std::string>(groups.begin(), groups.end()),
+              std::set<std::string>(function.network.groups.begin(), function.network.groups.end()));
+    referenced.insert(uids[0]);
+  }
+  for (const auto& mapping : list_mappings(database)) {
+    EXPECT_TRUE(referenced.contains(mapping.uid)) << "mapping " << mapping.number << " belongs to nobody";
+    EXPECT_EQ(mapping.state, MappingState::kActive);
+    EXPECT_EQ(list_interfaces(database, mapping.uid).size(), 1U);
+  }
+  const auto bytes = plane.store->fetch();
+  EXPECT_EQ(*bytes, config::write_table(build_table(database)));
+  EXPECT_EQ(config::sha256_hex(*bytes), read_publication(database).table_sha256);
+}
+
+TEST(Crash, at_any_instant_breaks_no_promise) {
+  TemporaryDirectory directory;
+  {
+    Plane plane(directory);
+    declare(plane);
+    plane.follow();
+  }
+  const auto store = config::open_directory_store(directory / "store");
+  std::map<char, bool> promised;
+  std::map<std::uint64_t, std::string> sha_of_generation;
+  std::mt19937 random(1);
+  std::size_t operations = 0;
+  for (unsigned round = 0; round < 40; ++round) {
+    std::array<int, 2> notes{};
+    ASSERT_EQ(::pipe2(notes.data(), O_CLOEXEC), 0);
+    const pid_t victim = ::fork();
+    if (victim == 0) be_killed(directory, notes[1], round);
+    ::close(notes[1]);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
+    ::kill(victim, SIGKILL);
+    ::waitpid(victim, nullptr, 0);
+    std::vector<Note> told;
+    for (Note note; ::read(notes[0], &note, sizeof note) == sizeof note;) told.push_back(note);
+    ::close(notes[0]);
+    operations += told.size();
+
+    const auto remember = [&] {
+      const auto bytes = store->fetch();
+      const auto table = config::read_table(*bytes);
+      const auto [place, is_new] = sha_of_generation.emplace(table.generation, config::sha256_hex(*bytes));
+      EXPECT_EQ(place->second, config::sha256_hex(*bytes)) << "generation " << table.generation << " names two tables";
+      EXPECT_EQ(place, std::prev(sha_of_generation.end())) << "a generation went back";
+    };
+    remember();
+    Plane plane(directory);
+    remember();
+    expect_promises_kept(plane, told, promised);
+    plane.follow();
+    plane.follow();
+    expect_invariants(plane);
+    remember();
+    if (::testing::Test::HasFailure()) FAIL() << "in round " << round;
+  }
+  EXPECT_GT(operations, 100U) << "the victims did too little for this to mean anything";
+}
+
+}  // namespace
+}  // namespace hypernat::control::testing

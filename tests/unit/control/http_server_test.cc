@@ -1,0 +1,151 @@
+// The API through real sockets.
+#include "control/api/http_server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include "control/api/http_client.h"
+#include "tests/unit/control/world.h"
+
+namespace hypernat::control::testing {
+namespace {
+
+class Http : public ::testing::Test {
+ protected:
+  Http() {
+    world.declare();
+    server = std::make_unique<HttpServer>(*world.api, listen());
+    server->start();
+  }
+
+  config::ListenConfig listen(const std::string& name = "control.sock", int port = 0) const {
+    return {
+        .tcp = config::TcpEndpoint{.address = Ipv4Address::of(127, 0, 0, 1), .port = static_cast<std::uint16_t>(port)},
+        .socket = directory / name};
+  }
+
+  HttpResponse send(const HttpRequest& request) const { return HttpClient(socket()).request(request); }
+  std::string socket() const { return "unix:" + (directory / "control.sock").string(); }
+
+  /// What comes back for these very bytes, until the server closes or says no more.
+  std::string exchange(const std::string& bytes) const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const auto path = (directory / "control.sock").string();
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    std::string answer(65536, '\0');
+    const timeval patience{.tv_sec = 0, .tv_usec = 200'000};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const auto length = ::recv(descriptor, answer.data(), answer.size(), 0);
+    ::close(descriptor);
+    return answer.substr(0, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  }
+
+  TemporaryDirectory directory;
+  World world;
+  std::unique_ptr<HttpServer> server;
+};
+
+TEST_F(Http, answers_on_both_sockets_in_awss_shape) {
+  for (const auto& target : {socket(), "http://127.0.0.1:" + std::to_string(server->port())}) {
+    const auto good =
+        HttpClient(target).request({.method = "GET", .path = "/hypernat/v1/status", .headers = {}, .body = {}});
+    EXPECT_EQ(good.status, 200);
+    EXPECT_EQ(good.headers.at("content-type"), "application/json");
+    const auto bad = HttpClient(target).request(
+        {.method = "GET", .path = "/2015-03-31/functions/web", .headers = {{"X-Hypernat-Account", kAcme}}, .body = {}});
+    EXPECT_EQ(bad.status, 404);
+    EXPECT_EQ(bad.headers.at("x-amzn-errortype"), "ResourceNotFoundException");
+    EXPECT_EQ(Json::parse(bad.body)["Type"], "User");
+  }
+}
+
+TEST_F(Http, decodes_an_arn_in_a_path_and_a_query) {
+  world.create("web", {}, {});
+  const auto answer =
+      send({.method = "GET",
+            .path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Aweb"
+                    "?Qualifier=%24LATEST",
+            .headers = {{"X-Hypernat-Account", kAcme}},
+            .body = {}});
+  EXPECT_EQ(answer.status, 200) << answer.body;
+}
+
+TEST_F(Http, refuses_bodies_that_are_too_large_for_the_call_or_for_any) {
+  const auto put = [&](std::size_t size) {
+    return send(
+        {.method = "PUT", .path = "/hypernat/v1/accounts/111111111111", .headers = {}, .body = std::string(size, ' ')});
+  };
+  EXPECT_EQ(put(100).headers.at("x-amzn-errortype"), "InvalidRequestContentException");
+  EXPECT_EQ(put(kMaxBody + 1).headers.at("x-amzn-errortype"), "RequestTooLargeException");
+  EXPECT_EQ(put(kMaxPayload + 1).headers.at("x-amzn-errortype"), "RequestTooLargeException");
+}
+
+TEST_F(Http, takes_a_request_that_says_nothing_of_a_body_as_one_without) {
+  const auto answer = exchange(
+      "POST /2015-03-31/functions/web/invocations HTTP/1.1\r\nHost: x\r\n"
+      "X-Hypernat-Account: 111111111111\r\n\r\n");
+  EXPECT_NE(answer.find("404"), std::string::npos) << answer;
+}
+
+TEST_F(Http, survives_what_is_no_request) {
+  for (const std::string bytes : {"\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02",
+                                  "PUT /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"})
+    exchange(bytes);
+  exchange("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(send({.method = "GET", .path = "/hypernat/v1/status", .headers = {}, .body = {}}).status, 200);
+}
+
+TEST_F(Http, serves_many_at_once) {
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 32; ++i)
+    clients.emplace_back([&, i] {
+      const std::string path = "/hypernat/v1/worker-hosts/wh" + std::to_string(i);
+      const Json body{{"Address", "192.0.2." + std::to_string(i + 1)}, {"Zone", "a"}, {"Socket", "/s"}, {"Slots", 1}};
+      EXPECT_EQ(send({.method = "PUT", .path = path, .headers = {}, .body = body.dump()}).status, 200);
+    });
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(world.table().peers.size(), 32U);
+}
+
+TEST_F(Http, has_its_port_and_its_socket_alone) {
+  EXPECT_THROW(HttpServer(*world.api, listen("other.sock", server->port())), std::runtime_error);
+  EXPECT_THROW(HttpServer(*world.api, listen()), std::runtime_error);
+  EXPECT_EQ(send({.method = "GET", .path = "/hypernat/v1/status", .headers = {}, .body = {}}).status, 200);
+}
+
+TEST_F(Http, replaces_the_socket_of_a_killed_process_and_no_other_file) {
+  server.reset();
+  EXPECT_FALSE(std::filesystem::exists(directory / "control.sock"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto path = (directory / "control.sock").string();
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int left_behind = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(left_behind, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(left_behind);
+  EXPECT_NO_THROW(HttpServer(*world.api, listen()));
+  std::ofstream(directory / "file") << "precious";
+  EXPECT_THROW(HttpServer(*world.api, listen("file")), std::runtime_error);
+  EXPECT_TRUE(std::filesystem::exists(directory / "file"));
+}
+
+TEST(HttpClient, refuses_targets_that_are_none) {
+  for (const char* target :
+       {"", "control.sock", "http://127.0.0.1", "http://:80", "http://x:0", "http://x:65536", "ftp://x:1"})
+    EXPECT_THROW(HttpClient{target}, std::invalid_argument) << target;
+  EXPECT_THROW(HttpClient("unix:/nowhere").request({.method = "GET", .path = "/", .headers = {}, .body = {}}),
+               std::runtime_error);
+}
+
+}  // namespace
+}  // namespace hypernat::control::testing
