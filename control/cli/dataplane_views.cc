@@ -51,7 +51,8 @@ int show_drops(const Options& options) {
 int show_account(const Options& options) {
   const TelemetryClient dataplane(options.dataplane);
   auto workers = json::array();
-  for (const auto& worker : dataplane.ask("/hypernat/account").at("workers")) {
+  const auto sum = dataplane.ask("/hypernat/account");
+  for (const auto& worker : sum.at("workers")) {
     auto account = dataplane.ask("/hypernat/account", plain_text(worker));
     account["worker"] = worker;
     workers.push_back(std::move(account));

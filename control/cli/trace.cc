@@ -70,7 +70,9 @@ std::string story_of(const json& record) {
   if (record.contains("mapping")) story += fmt::format("  mapping    {}, subnet {}\n", text("mapping"), text("subnet"));
   story += fmt::format("  flow       {}\n", flow_of(record));
   if (record.contains("out_src")) {
-    story += fmt::format("  rewritten  {} -> {}   interface {}\n", text("out_src"), text("out_dst"), text("interface"));
+    story += fmt::format("  rewritten  {} -> {}", text("out_src"), text("out_dst"));
+    if (record.contains("interface")) story += fmt::format("   interface {}", text("interface"));
+    story += "\n";
     story += fmt::format("  next hop   {} at {}, on {} to tunnel end {}\n", text("next_hop"), text("next_hop_mac"),
                          text("out_attachment"), text("tunnel_end"));
   }

@@ -171,9 +171,21 @@ class Lab:
 
     def invoke(self, function, *command):
         """An execution environment that runs beside us, its streams pipes of ours."""
-        words = [binary(self.build, "hypernat"), "invoke", function, *(["--", *command] if command else [])]
-        return subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, bufsize=1, env={**os.environ, **self.environment()})
+        return self.begin("invoke", function, *(["--", *command] if command else []))
+
+    def trace(self, *arguments):
+        """A trace that runs beside us; it is armed when this returns."""
+        trace = self.begin("trace", *arguments)
+        told = trace.stderr.readline()
+        if "waiting" not in told:
+            trace.kill()
+            raise LabError("hypernat trace did not begin", told + trace.communicate()[1])
+        return trace
+
+    def begin(self, *arguments):
+        words = [str(word) for word in (binary(self.build, "hypernat"), *arguments)]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                bufsize=1, env={**os.environ, **self.environment()})
 
     def evidence(self):
         """What the logs say of trouble, for when something failed."""

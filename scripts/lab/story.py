@@ -19,8 +19,9 @@ DOWNLOADS = 10
 ASK_EVERYTHING = ("curl -sf --max-time 20 http://web.internal/"
                   " && dig +short +tries=3 +time=5 TXT tenant.internal"
                   f" && ping -q -c {PINGS} -W 10 {topology.WEB}")
-DOWNLOAD = "curl -sf --max-time 50 http://web.internal/large.bin | sha256sum"
-SLOW_DOWNLOAD = "curl -sf --max-time 50 --limit-rate 25M http://web.internal/large.bin | sha256sum"
+WITH_SUM = ["bash", "-o", "pipefail", "-c"]  # a download that fails half-way fails
+DOWNLOAD = WITH_SUM + ["curl -sf --max-time 250 http://web.internal/large.bin | sha256sum"]
+SLOW_DOWNLOAD = WITH_SUM + ["curl -sf --max-time 250 --limit-rate 25M http://web.internal/large.bin | sha256sum"]
 
 # Drops that a good run may show, each with its reason; any other is a failure.
 EXPECTED_DROPS = {
@@ -37,7 +38,7 @@ def expect(condition, what, evidence=""):
         raise LabError(what, evidence)
 
 
-def finish(process, what, seconds=60):
+def finish(process, what, seconds=280):
     """What the command wrote, once it ended well."""
     try:
         output, errors = process.communicate(timeout=seconds)
@@ -63,7 +64,8 @@ class Session:
         except OSError as error:
             raise LabError(f"{self.what} went away", self._last_words()) from error
         answer = self.process.stdout.readline()
-        expect(answer, f"{self.what} went away", self._last_words())
+        if not answer:
+            raise LabError(f"{self.what} went away", self._last_words())
         return answer.strip()
 
     def close(self):
@@ -145,7 +147,7 @@ def download(lab, say):
     sums = {tenant: large_file_sum(lab, tenant) for tenant in lab.tenants}
     names = [FUNCTIONS[number % len(FUNCTIONS)] for number in range(DOWNLOADS)]
     started = time.monotonic()
-    running = [(name, lab.invoke(name, "sh", "-c", DOWNLOAD)) for name in names]
+    running = [(name, lab.invoke(name, *DOWNLOAD)) for name in names]
     for name, process in running:
         found = finish(process, f"the download of {name}").split()[0]
         expect(found == sums[tenant_of(name)], f"{name} received other bytes than its tenant's server has: {found}")
@@ -162,7 +164,7 @@ def restart_control(lab, say):
     connection = Session(lab, "acme-batch", "socat", "-", f"TCP4:{topology.WEB}:7")
     expect(connection.ask("before") == "before", "the echo service does not answer")
     expect(shell.ask("curl -sf http://web.internal/") == "This is acme.", "the environment does not reach its server")
-    transfer = lab.invoke("globex-web", "sh", "-c", SLOW_DOWNLOAD)
+    transfer = lab.invoke("globex-web", *SLOW_DOWNLOAD)
     time.sleep(1)
     lab.processes["control"].kill()
     expect(transfer.poll() is None, "the download was over before the control plane was killed")
@@ -204,7 +206,7 @@ def walk_one_packet(lab, say):
     """6. The decisions for one request and its reply."""
     mappings = lab.hypernat_json("mappings")["Mappings"]
     mapping = next(entry["Number"] for entry in mappings if "acme-web" in entry["Functions"])
-    trace = lab.start_trace(mapping)
+    trace = lab.trace(mapping, "--protocol", "icmp")
     expect(finish(lab.invoke("acme-web", "ping", "-q", "-c", "1", topology.WEB), "the ping"), "no answer")
     text = finish(trace, "hypernat trace", 20)
     say(text)
