@@ -48,7 +48,7 @@ std::uint8_t* prepend_vxlan(const Attachment& attachment, const FrameHeaders& he
   Ipv4Header ip{.version_ihl = 0x45,
                 .dscp_ecn = 0,
                 .total_length_be = swap16(static_cast<std::uint16_t>(udp_length + sizeof(Ipv4Header))),
-                .identification_be = attachment.df ? std::uint16_t{0} : static_cast<std::uint16_t>(headers.entropy),
+                .identification_be = attachment.df ? std::uint16_t{0} : swap16(static_cast<std::uint16_t>(headers.entropy)),
                 .fragment_be = attachment.df ? swap16(kIpv4DontFragment) : std::uint16_t{0},
                 .ttl = attachment.ttl,
                 .protocol = static_cast<std::uint8_t>(Protocol::kUdp),

@@ -96,6 +96,15 @@ class DataplaneTestCase(support.FolderTestCase):
         except (subprocess.SubprocessError, ValueError, IndexError, KeyError, StopIteration, TypeError):
             return False
 
+    def pages(self, command):
+        entries = []
+        for page in range(1000):
+            part = self.telemetry.ask(f"{command},{page}")
+            if not part:
+                return entries
+            entries += [part[key] for key in sorted(part)]
+        return self.fail(f"{command} has no end")
+
     def assert_account_closes(self):
         for worker in range(self.workers):
             account = self.telemetry.ask(f"/hypernat/account,{worker}")
@@ -176,6 +185,43 @@ class Vxlan(DataplaneTestCase):
         run("ping", "-q", "-c", "1", "-W", "4", "10.0.1.77", namespace="wh1", check=False)
         wait_for("the drop", lambda: self.telemetry.ask("/hypernat/drops")["next_hop_unresolved"] > 0)
         self.assert_account_closes()
+
+
+    def test_trace_walks_a_request_and_its_reply(self):
+        self.telemetry.ask("/hypernat/trace_start,mapping=1;protocol=tcp;port=80;count=6")
+        run("curl", "-sf", "--max-time", 5, f"http://{topology.WEB}/", namespace="wh1")
+        wait_for("the records", lambda: len(self.pages("/hypernat/trace")) == 6)
+        self.telemetry.ask("/hypernat/trace_stop")
+        request, reply = self.pages("/hypernat/trace")[:2]
+        print(json.dumps([request, reply], indent=1))
+        self.assertEqual((request["direction"], request["tcp_flags"], request["flow_opened"]), ("outbound", "S", "yes"))
+        self.assertEqual((request["interface"], request["subnet"], request["mapping"]), ("eni-1", "subnet-acme", 1))
+        self.assertTrue(request["out_src"].startswith("10.0.1.4:"), request)
+        self.assertEqual((request["next_hop"], request["tunnel_end"]), (topology.WEB, "198.51.100.11"))
+        self.assertEqual((reply["direction"], reply["dst"]), ("inbound", request["out_src"]))
+        self.assertEqual((reply["out_dst"], reply["tunnel_end"]), (request["src"], "192.0.2.11"))
+
+    def test_trace_refuses_what_it_does_not_know(self):
+        for filter in ("mapping", "colour=red", "address=10.0.1", "protocol=gre", "port=70000"):
+            self.assertIn("expected", self.telemetry.ask(f"/hypernat/trace_start,{filter}")["error"])
+
+    def test_lists_flows_interfaces_neighbours_and_ports(self):
+        for _ in range(40):
+            run("curl", "-sf", "--max-time", 5, f"http://{topology.WEB}/", namespace="wh2")
+        flows = [flow for flow in self.pages("/hypernat/flows") if flow["mapping"] == 2 and flow["remote_port"] == 80]
+        self.assertGreaterEqual(len(flows), 40)
+        self.assertEqual({flow["inside"] for flow in flows}, {ENVIRONMENTS["wh2"]})
+        self.assertEqual(len({flow["interface_port"] for flow in flows}), len(flows))
+        interfaces = {entry["id"]: entry for entry in self.pages("/hypernat/interfaces")}
+        self.assertGreaterEqual(interfaces["eni-2"]["flows_open"], 40)
+        self.assertGreater(interfaces["eni-2"]["inbound_bytes"], 0)
+        neighbours = {(entry["link"], entry["address"], entry["state"]) for entry in self.pages("/hypernat/neighbours")}
+        self.assertIn(("subnet", topology.WEB, "reachable"), neighbours)
+        self.assertIn(("underlay", "192.0.2.12", "reachable"), neighbours)
+        self.assertEqual([port["driver"] for port in self.pages("/hypernat/ports")], ["net_tap", "net_tap"])
+        self.assertEqual({tenant["account"] for tenant in self.pages("/hypernat/tenants")},
+                         {tenant.account for tenant in topology.TENANTS})
+        self.assertEqual(len(self.pages("/hypernat/mappings")), 2)
 
 
 class VxlanTwoWorkers(Vxlan):
