@@ -1,0 +1,228 @@
+#include "tests/unit/dataplane/worker_world.h"
+
+#include <gtest/gtest.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace hypernat::dataplane {
+namespace {
+
+void must(bool done, const char* what) {
+  if (!done) throw std::runtime_error(what);
+}
+
+std::vector<rte_ring*> raw(const std::vector<Ring>& rings) {
+  std::vector<rte_ring*> pointers;
+  for (const Ring& ring : rings) pointers.push_back(ring.get());
+  return pointers;
+}
+
+}  // namespace
+
+WorkerWorld::WorkerWorld(const Options& options)
+    : options_(options),
+      home_({.key = options.home_key, .buckets = 128, .workers = options.workers}),
+      compiler_(compiler_options(attach_.config)) {
+  static int worlds = 0;
+  name_ = "w" + std::to_string(worlds++);
+  pool_ = rte_pktmbuf_pool_create(name_.c_str(), options.buffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  must(pool_ != nullptr, "pool");
+  for (std::uint16_t port = 0; port < kPorts; ++port) make_port(port);
+  generations_.push_back(compiler_.compile(every_segment(), "sha"));
+  orders_.tables.store(generations_.back().get());
+  make_workers();
+}
+
+WorkerWorld::~WorkerWorld() {
+  workers_.clear();
+  rings_->drain();
+  for (Port& port : ports_) {
+    rte_eth_dev_stop(port.device);
+    rte_eth_dev_close(port.device);
+    for (std::vector<Ring>* rings : {&port.rx, &port.tx}) {
+      for (Ring& ring : *rings) {
+        void* frame = nullptr;
+        while (rte_ring_dequeue(ring.get(), &frame) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+      }
+    }
+  }
+  EXPECT_EQ(rte_mempool_in_use_count(pool_), 0U) << "buffers leaked";
+  rte_mempool_free(pool_);
+}
+
+void WorkerWorld::make_port(std::uint16_t number) {
+  Port& port = ports_.emplace_back();
+  const std::string name = name_ + "p" + std::to_string(number);
+  const auto ring = [&](const char* side, unsigned queue, std::uint32_t size) {
+    return Ring(rte_ring_create((name + side + std::to_string(queue)).c_str(), size, SOCKET_ID_ANY, RING_F_EXACT_SZ));
+  };
+  for (unsigned queue = 0; queue < options_.rx_queues; ++queue) port.rx.push_back(ring("r", queue, 4096));
+  for (unsigned queue = 0; queue < options_.tx_queues; ++queue) port.tx.push_back(ring("t", queue, options_.tx_ring));
+  const auto rx = raw(port.rx);
+  const auto tx = raw(port.tx);
+  const int device = rte_eth_from_rings(name.c_str(), rx.data(), options_.rx_queues, tx.data(), options_.tx_queues, 0);
+  must(device >= 0, "rte_eth_from_rings");
+  port.device = static_cast<std::uint16_t>(device);
+  rte_eth_conf conf{};
+  must(rte_eth_dev_configure(port.device, options_.rx_queues, options_.tx_queues, &conf) == 0, "configure");
+  for (std::uint16_t queue = 0; queue < options_.rx_queues; ++queue) {
+    must(rte_eth_rx_queue_setup(port.device, queue, 512, 0, nullptr, pool_) == 0, "receive queue");
+  }
+  for (std::uint16_t queue = 0; queue < options_.tx_queues; ++queue) {
+    must(rte_eth_tx_queue_setup(port.device, queue, 512, 0, nullptr) == 0, "transmit queue");
+  }
+  must(rte_eth_dev_start(port.device) == 0, "start");
+}
+
+void WorkerWorld::make_workers() {
+  rings_ =
+      Rings::create({.name = name_, .workers = options_.workers, .ports = kPorts, .size = options_.hand_over_ring});
+  must(rings_ != nullptr, "rings");
+  for (std::uint16_t number = 0; number < options_.workers; ++number) {
+    Worker::Options made;
+    made.number = number;
+    made.to_workers = rings_->from(number);
+    made.from_workers = rings_->to(number);
+    made.neighbours.capacity = 256;
+    made.sender.held_packets = options_.held_packets;
+    made.sender.held_per_next_hop = options_.held_per_next_hop;
+    for (std::uint16_t port = 0; port < kPorts; ++port) {
+      const std::uint16_t device = ports_[port].device;
+      if (made.port_of_device.size() <= device) made.port_of_device.resize(device + 1U);
+      made.port_of_device[device] = port;
+      made.device_hashes.push_back(options_.device_hashes);
+      if (number < options_.rx_queues) made.queues.push_back({port, device, number});
+      const bool has_queue = number < options_.tx_queues;
+      made.sender.paths.push_back({device, number, has_queue ? nullptr : rings_->finished(port)});
+      if (options_.tx_queues < options_.workers && number == options_.tx_queues - 1) {
+        made.finished.push_back(rings_->finished(port));
+      }
+    }
+    workers_.push_back(
+        std::make_unique<Worker>(made, Worker::Surroundings{attach_.attachments, home_, orders_, pool_}));
+    nat_names_.push_back(name_ + "n" + std::to_string(number));
+  }
+  for (std::uint16_t number = 0; number < options_.workers; ++number) {
+    Nat::Options nat;
+    nat.name = nat_names_[number].c_str();
+    nat.worker = number;
+    nat.flows = 4096;
+    nat.lambda_vpc = attach_.attachments.lambda_vpc();
+    nat.gateway = attach_.attachments.gateway();
+    nat.secret = {.hash = {1, 2, 3, 4}, .random = {5, 6}};
+    must(workers_[number]->create_nat(nat, usage_), "nat");
+  }
+}
+
+rte_mbuf* WorkerWorld::buffer_of(const craft::Bytes& frame) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+  must(mbuf != nullptr, "a buffer for the test's frame");
+  std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+  return mbuf;
+}
+
+void WorkerWorld::arrive(std::uint16_t port, const craft::Bytes& frame, std::uint16_t queue) {
+  must(rte_ring_enqueue(ports_[port].rx[queue].get(), buffer_of(frame)) == 0, "room in the device");
+}
+
+void WorkerWorld::arrive_hashed(std::uint16_t port, const craft::Bytes& frame, std::uint32_t hash) {
+  rte_mbuf* mbuf = buffer_of(frame);
+  mbuf->hash.rss = hash;
+  mbuf->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+  must(rte_ring_enqueue(ports_[port].rx[0].get(), mbuf) == 0, "room in the device");
+}
+
+void WorkerWorld::run(Tick milliseconds) {
+  now += milliseconds;
+  // A round may give another worker something to do; a neighbour's table is looked at in slices.
+  for (int idle = 0; idle < 8;) {
+    std::uint32_t moved = 0;
+    for (const auto& worker : workers_) {
+      moved += worker->step(now);
+      EXPECT_EQ(worker->account().read().balance(), 0) << "worker " << worker->number();
+    }
+    idle = moved == 0 ? idle + 1 : 0;
+  }
+}
+
+std::vector<craft::Bytes> WorkerWorld::sent(std::uint16_t port) {
+  std::vector<craft::Bytes> frames;
+  for (Ring& ring : ports_[port].tx) {
+    void* taken = nullptr;
+    while (rte_ring_dequeue(ring.get(), &taken) == 0) {
+      auto* mbuf = static_cast<rte_mbuf*>(taken);
+      const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+      frames.emplace_back(bytes, bytes + rte_pktmbuf_data_len(mbuf));
+      rte_pktmbuf_free(mbuf);
+    }
+  }
+  return frames;
+}
+
+std::vector<craft::Bytes> WorkerWorld::sent_packets(std::uint16_t port) {
+  const auto is_arp = [](const craft::Bytes& frame) {
+    const auto at = [&](std::size_t offset) {
+      return frame.size() > offset + 1 && frame[offset] == 8 && frame[offset + 1] == 6;
+    };
+    return at(12) || at(16) || at(50 + 12);
+  };
+  std::vector<craft::Bytes> frames = sent(port);
+  frames.erase(std::remove_if(frames.begin(), frames.end(), is_arp), frames.end());
+  return frames;
+}
+
+void WorkerWorld::answer_underlay(std::uint16_t port, const char* address, const MacAddress& mac) {
+  const Attachment& attachment = attach_.attachments[static_cast<std::uint8_t>(port)];
+  arrive(port,
+         craft::Ethernet{.dst = port_mac(port), .src = mac} / craft::Arp{.operation = 2,
+                                                                         .sender_mac = mac,
+                                                                         .sender = address,
+                                                                         .target_mac = port_mac(port),
+                                                                         .target = to_string(attachment.address)});
+}
+
+void WorkerWorld::answer_segment(const craft::Vxlan& tunnel, const char* address) {
+  arrive(kTenants, tunnel / (to_interface(1) / craft::Arp{.operation = 2,
+                                                          .sender_mac = kServerMac,
+                                                          .sender = address,
+                                                          .target_mac = interface_mac(1),
+                                                          .target = "10.0.1.20"}));
+}
+
+// Announcements have made the workers want the underlay's neighbours; a packet makes its home want the others.
+void WorkerWorld::know_neighbours() {
+  run();
+  for (int worker = 0; worker < 64; ++worker) {
+    arrive(kHosts,
+           from_host() / (to_gateway() / (craft::Ip{.src = "100.64.0.250", .dst = "10.0.1.53"} /
+                                          craft::Udp{.src = static_cast<std::uint16_t>(50'000 + worker), .dst = 9})));
+  }
+  run();
+  answer_underlay(kTenants, "198.51.100.11");
+  answer_underlay(kTenants, "198.51.100.12");
+  run();
+  answer_segment(from_vtep(), "10.0.1.53");
+  run();
+  for (std::uint16_t port = 0; port < kPorts; ++port) sent(port);
+}
+
+void WorkerWorld::publish(const config::Table& table) {
+  generations_.push_back(compiler_.compile(table, "sha" + std::to_string(table.generation)));
+  orders_.tables.store(generations_.back().get(), std::memory_order_release);
+}
+
+AccountView WorkerWorld::total() const {
+  AccountView sum;
+  for (const auto& worker : workers_) sum += worker->account().read();
+  return sum;
+}
+
+std::uint32_t WorkerWorld::buffers_out() const {
+  return rte_mempool_in_use_count(pool_);
+}
+
+}  // namespace hypernat::dataplane

@@ -1,0 +1,93 @@
+// Workers with ports made of rings, stepped by hand: frames in, frames out, every account watched.
+//
+// The ports are those of AttachWorld; each is an ethdev of DPDK's net_ring with as many queues as asked for. Time is
+// passed in. Threads are used only where a test says so.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/flow/home.h"
+#include "dataplane/nat/tenant_usage.h"
+#include "dataplane/worker/rings.h"
+#include "dataplane/worker/worker.h"
+#include "tests/packet/attach_world.h"
+
+namespace hypernat::dataplane {
+
+class WorkerWorld {
+ public:
+  struct Options {
+    std::uint16_t workers = 1;
+    std::uint16_t rx_queues = 1;
+    std::uint16_t tx_queues = 1;   ///< fewer than workers: the others transmit through the last one that has one
+    std::uint32_t tx_ring = 1024;  ///< frames that a device takes
+    std::uint32_t hand_over_ring = 256;
+    std::uint32_t held_packets = 64;
+    std::uint32_t held_per_next_hop = 8;
+    std::uint32_t buffers = 8191;
+    bool device_hashes = false;
+    ToeplitzKey home_key = kMicrosoftKey;
+  };
+
+  WorkerWorld() : WorkerWorld(Options{}) {}
+  explicit WorkerWorld(const Options& options);
+  ~WorkerWorld();
+
+  /// A frame arrives at a queue.
+  void arrive(std::uint16_t port, const craft::Bytes& frame, std::uint16_t queue = 0);
+  /// The same with the hash that a device says it has.
+  void arrive_hashed(std::uint16_t port, const craft::Bytes& frame, std::uint32_t hash);
+  /// Every worker makes rounds until none has anything to do; accounts must close after every step.
+  void run(Tick milliseconds = 0);
+  /// What left by a port since the last look.
+  std::vector<craft::Bytes> sent(std::uint16_t port);
+  /// The same without ARP.
+  std::vector<craft::Bytes> sent_packets(std::uint16_t port);
+
+  /// A neighbour tells its MAC: on the underlay of a tunnel port, or on a segment.
+  void answer_underlay(std::uint16_t port, const char* address, const MacAddress& mac = kPeerMac);
+  void answer_segment(const craft::Vxlan& tunnel, const char* address);
+  /// Everybody whom the tests talk to is known.
+  void know_neighbours();
+
+  void publish(const config::Table& table);
+  AccountView total() const;
+  std::uint32_t buffers_out() const;
+  Worker& worker(std::size_t number) { return *workers_[number]; }
+  std::size_t workers() const { return workers_.size(); }
+  const Home& home() const { return home_; }
+  Orders& orders() { return orders_; }
+  const Tables& tables() const { return *generations_.back(); }
+  Tick now = 1000;
+
+ private:
+  struct Port {
+    std::uint16_t device = 0;
+    std::vector<Ring> rx;
+    std::vector<Ring> tx;
+  };
+  void make_port(std::uint16_t number);
+  void make_workers();
+  rte_mbuf* buffer_of(const craft::Bytes& frame);
+
+  Options options_;
+  std::string name_;
+  AttachWorld attach_;
+  Home home_;
+  TenantUsage usage_{1024};
+  Orders orders_;
+  rte_mempool* pool_ = nullptr;
+  std::vector<Port> ports_;
+  std::unique_ptr<Rings> rings_;
+  TableCompiler compiler_;
+  std::vector<std::shared_ptr<const Tables>> generations_;
+  std::vector<std::string> nat_names_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace hypernat::dataplane
