@@ -95,7 +95,8 @@ def report(error, lab, narrator):
 
 
 def main(words):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     arguments, narrator = parse_arguments(words), Narrator()
     with laboratory.Lab(arguments.folder, arguments.build, not arguments.no_huge, arguments.workers) as lab:

@@ -20,6 +20,7 @@ BRIDGES = ("br-inside", "br-outside")
 DATAPLANE_INSIDE = "192.0.2.1"
 DATAPLANE_OUTSIDE = "198.51.100.1"
 VXLAN_PORT = 4789
+TAP_QUEUE = 5000  # packets: a worker that shares its CPU may be away for some 10 ms at 1 Gbit/s
 TUNNEL_MTU = 1450  # 1500 less the outer headers: a kernel VXLAN without an underlying device would assume 1500
 DOWNLOAD_BYTES = 100 << 20
 
@@ -61,6 +62,7 @@ def prepare_mounts():
 def make_tap(name):
     """Made before the data plane attaches to it, so that it outlives a killed data plane."""
     ip(f"tuntap add {name} mode tap multi_queue")
+    ip(f"link set {name} txqueuelen {TAP_QUEUE}")
 
 
 def make_bridge(name, tap):

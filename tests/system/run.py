@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "scripts/lab"))
 import enter  # noqa: E402
 import folders  # noqa: E402
 
-MODULE_SECONDS = 420
+MODULE_SECONDS = 600
 
 
 def parse_arguments():
