@@ -49,7 +49,7 @@ void take_descriptors(const EnvironmentInit& init) {
   need(::close_range(kReports + 1, ~0U, 0), "closing the worker host's descriptors");
 }
 
-/// The host's files, read only, less its sockets and its processes; a private /tmp.
+/// The host's files, read only, less its sockets, its processes and its devices; a private /tmp.
 void take_file_systems(const EnvironmentInit& init) {
   mount_attr everything{};
   everything.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
@@ -57,6 +57,7 @@ void take_file_systems(const EnvironmentInit& init) {
   need(::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &everything, sizeof(everything)),
        "making the file systems read-only");
   constexpr unsigned long kTemporary = MS_NOSUID | MS_NODEV;
+  need(::mount("sysfs", "/sys", "sysfs", kTemporary | MS_NOEXEC | MS_RDONLY, nullptr), "mounting /sys");
   need(::mount("proc", "/proc", "proc", kTemporary | MS_NOEXEC, nullptr), "mounting /proc");
   need(::mount("tmpfs", "/run", "tmpfs", kTemporary | MS_NOEXEC, "mode=0755,size=1m"), "mounting /run");
   need(::mount("tmpfs", "/tmp", "tmpfs", kTemporary, "mode=1777,size=512m"), "mounting /tmp");
@@ -127,9 +128,9 @@ pid_t start_command(const EnvironmentInit& init) {
 }  // namespace
 
 void run_environment_init(const EnvironmentInit& init) {
+  ::prctl(PR_SET_NAME, "environment", 0, 0, 0);
   take_descriptors(init);
   take_file_systems(init);
-  ::setsid();
   drop_privileges();
   die_with_worker_host();
   const pid_t command = start_command(init);

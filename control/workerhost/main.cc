@@ -6,10 +6,13 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -80,6 +83,20 @@ UniqueFd lock_state(const std::filesystem::path& directory) {
   throw std::runtime_error("another hypernat-workerhost uses " + directory.string());
 }
 
+/// One process of a name per network namespace, as the name tells whose devices are whose; names of abstract sockets
+/// are the namespace's, and gone with the process.
+UniqueFd lock_name(const std::string& name) {
+  UniqueFd socket(checked(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "making a socket"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string text = std::string(1, '\0') + "hypernat-workerhost/" + name;
+  const std::size_t length = text.copy(address.sun_path, sizeof(address.sun_path));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return socket;
+  if (errno == EADDRINUSE) throw std::runtime_error("another hypernat-workerhost named " + name + " runs on this host");
+  throw_errno("claiming the name " + name);
+}
+
 /// The control plane's answer when it comes at once; else the block it gave in a former life; else waits for it.
 /// Nothing when a signal came first.
 std::optional<Ipv4Prefix> learn_block(Heartbeat& heartbeat, int stop) {
@@ -103,6 +120,7 @@ void run(const config::WorkerhostConfig& config) {
   make_private_directory(config.state_directory);
   make_private_directory(config.socket.parent_path());
   const UniqueFd lock = lock_state(config.state_directory);
+  const UniqueFd name = lock_name(config.name);
 
   Heartbeat heartbeat(config);
   const auto block = learn_block(heartbeat, stop.get());

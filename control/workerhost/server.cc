@@ -33,6 +33,8 @@ Server::Server(const config::WorkerhostConfig& config, const Ipv4Prefix& block, 
 }
 
 Server::~Server() {
+  // All at once first: each one's end takes a while.
+  for (const auto& session : sessions_) session->kill();
   sessions_.clear();
   if (listener_.is_open()) ::unlink(config_.socket.c_str());
 }
@@ -59,7 +61,12 @@ void Server::accept_client() {
     return;
   }
   const auto place = sessions_.emplace(sessions_.end());
-  *place = std::make_unique<Session>(host_, std::move(connection), [this, place] { sessions_.erase(place); });
+  try {
+    *place = std::make_unique<Session>(host_, std::move(connection), [this, place] { sessions_.erase(place); });
+  } catch (const std::exception& error) {
+    spdlog::warn("cannot serve a client: {}", error.what());
+    sessions_.erase(place);
+  }
 }
 
 void Server::on_heartbeat() {
@@ -78,7 +85,7 @@ std::string Server::status() const {
   status.slots = {.total = pool.total(), .free = pool.free(), .used = pool.used(), .resting = pool.resting()};
   const auto now = EventLoop::Clock::now();
   for (const auto& session : sessions_) {
-    const Session::Running* running = session ? session->running() : nullptr;
+    const Session::Running* running = session->running();
     if (running == nullptr) continue;
     status.environments.push_back({.slot = to_number(running->slot),
                                    .address = network_.address(running->slot),

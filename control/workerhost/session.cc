@@ -33,6 +33,10 @@ Session::~Session() {
   if (running_->timeout) host_.loop.cancel(*running_->timeout);
 }
 
+void Session::kill() {
+  if (running_) running_->environment->kill();
+}
+
 void Session::on_client(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) {
     try {

@@ -33,6 +33,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  /// What runs is told to end; its end is still to come.
+  void kill();
+
   struct Running {
     SlotNumber slot{};
     control::EnvironmentRequest request;

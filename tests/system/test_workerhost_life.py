@@ -47,6 +47,9 @@ class Inside(LabTestCase):
         self.assertFalse(os.path.exists("/tmp/probe"))
         self.assertEqual(self.lab.shell("ls -A /tmp /dev/shm")[1], "/dev/shm:\n\n/tmp:")
 
+    def test_it_sees_only_its_own_devices(self):
+        self.assertEqual(self.lab.shell("ls /sys/class/net")[1], "eth0\nlo")
+
     def test_its_resolver_is_its_tenants(self):
         self.assertEqual(self.lab.shell("cat /etc/resolv.conf")[1], f"nameserver {RESOLVER}")
 
@@ -308,13 +311,18 @@ class Restart(unittest.TestCase):
         self.assertEqual(self.lab.status()["Slots"]["Free"], 8)
         self.assertEqual(self.lab.shell("curl -sS -m 5 http://web.internal/")[1], "page of acme")
 
-    def test_a_second_one_with_the_same_state_directory_is_refused(self):
+    def test_a_second_one_with_the_same_state_directory_or_name_is_refused(self):
         self.lab.control.start()
         self.lab.start()
         done = subprocess.run([self.lab.binary, "--config", self.lab.configuration()], capture_output=True, text=True,
                               timeout=30, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("another hypernat-workerhost uses", done.stderr)
+        path = self.lab.configuration()
+        path.write_text(path.read_text().replace("state_directory: ", "state_directory: /run/other"))
+        done = subprocess.run([self.lab.binary, "--config", path], capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another hypernat-workerhost named wh1 runs on this host", done.stderr)
         self.assertEqual(self.lab.shell(f"curl -sS -m 5 http://{SERVER}/")[1], "page of acme")
 
     def test_a_start_that_cannot_succeed_says_why_and_leaves_nothing(self):
