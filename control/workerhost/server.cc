@@ -51,13 +51,25 @@ void Server::listen() {
   ::umask(old_mask);
   checked(bound, "binding " + config_.socket.string());
   checked(::listen(listener_.get(), 1024), "listening on " + config_.socket.string());
+  accept_clients();
+}
+
+void Server::accept_clients() {
   loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_client(); });
+}
+
+void Server::pause_accepting(const char* reason) {
+  // The client still waits, and would wake us at once to fail again.
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  spdlog::warn("cannot accept a client: {}; trying again", reason);
+  loop_.unwatch(listener_.get());
+  loop_.at(EventLoop::Clock::now() + kPause, [this] { accept_clients(); });
 }
 
 void Server::accept_client() {
   UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!connection.is_open()) {
-    if (errno != EAGAIN) spdlog::warn("cannot accept a client: {}", std::strerror(errno));
+    if (errno != EAGAIN && errno != ECONNABORTED) pause_accepting(std::strerror(errno));
     return;
   }
   const auto place = sessions_.emplace(sessions_.end());

@@ -30,6 +30,8 @@ class Server {
 
  private:
   void listen();
+  void accept_clients();
+  void pause_accepting(const char* reason);
   void accept_client();
   void on_heartbeat();
   std::string status() const;

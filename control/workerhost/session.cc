@@ -14,6 +14,9 @@
 namespace hypernat::workerhost {
 namespace {
 
+/// Nothing more can be heard from the client.
+class BrokenConnection : public std::exception {};
+
 std::string namespace_path(int network_namespace) {
   return fmt::format("/proc/{}/fd/{}", ::getpid(), network_namespace);
 }
@@ -42,6 +45,8 @@ void Session::on_client(std::uint32_t events) {
     try {
       Message message = receive();
       if (!message.text.empty()) return on_message(std::move(message));
+    } catch (const BrokenConnection&) {
+      // as when the client went away
     } catch (const std::exception& error) {
       return send_error(error.what());
     }
@@ -63,8 +68,8 @@ Session::Message Session::receive() {
   packet.msg_iovlen = 1;
   packet.msg_control = ancillary.data();
   packet.msg_controllen = ancillary.size();
-  const auto size =
-      checked(::recvmsg(connection_.get(), &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT), "receiving a request");
+  const auto size = ::recvmsg(connection_.get(), &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (size < 0) throw BrokenConnection();
   for (cmsghdr* entry = CMSG_FIRSTHDR(&packet); entry != nullptr; entry = CMSG_NXTHDR(&packet, entry)) {
     if (entry->cmsg_level != SOL_SOCKET || entry->cmsg_type != SCM_RIGHTS) continue;
     for (std::size_t at = 0; at < (entry->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++at) {

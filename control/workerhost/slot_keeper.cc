@@ -1,5 +1,9 @@
 #include "control/workerhost/slot_keeper.h"
 
+#include <spdlog/spdlog.h>
+
+#include <system_error>
+
 namespace hypernat::workerhost {
 namespace {
 
@@ -28,13 +32,17 @@ void SlotKeeper::release(SlotNumber slot) {
 
 void SlotKeeper::rest_until_quiet(SlotNumber slot, EventLoop::Clock::time_point detach_at) {
   const auto now = EventLoop::Clock::now();
-  const bool quiet = network_.is_quiet(slot);
-  if (quiet || now >= detach_at) network_.detach(slot);
-  if (quiet) {
-    pool_.give_back(slot);
-    return;
+  auto look_again_at = now + kLookAgain;
+  try {
+    const bool quiet = network_.is_quiet(slot);
+    if (quiet || now >= detach_at) network_.detach(slot);
+    if (quiet) return pool_.give_back(slot);
+  } catch (const std::system_error& error) {
+    // Better one slot less for a while than one that is not known to be clean.
+    spdlog::error("slot {}: {}; looking again", to_number(slot), error.what());
+    look_again_at = now + kGoodbye;
   }
-  loop_.at(now + kLookAgain, [this, slot, detach_at] { rest_until_quiet(slot, detach_at); });
+  loop_.at(look_again_at, [this, slot, detach_at] { rest_until_quiet(slot, detach_at); });
 }
 
 }  // namespace hypernat::workerhost
