@@ -20,10 +20,10 @@
 
 namespace hypernat::config {
 
-/// A key and the one line that says what it is for.
+/// A key and the one line that says what it is for, both literals.
 struct Key {
-  std::string name;
-  std::string doc;
+  const char* name;
+  const char* doc;
 };
 
 /// A line of the reference.
@@ -49,7 +49,7 @@ class Schema {
   template <class Access, class V>
   Schema& required(Key key, Access access, Scalar<V> scalar) {
     const KeyReference reference = describe_scalar(key, scalar, "required");
-    add(std::move(key), Need::kRequired, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kRequired, scalar.expected, load_scalar(access, scalar), {reference});
     return *this;
   }
 
@@ -57,7 +57,7 @@ class Schema {
   Schema& optional(Key key, Access access, Scalar<V> scalar) {
     T defaults{};
     const KeyReference reference = describe_scalar(key, scalar, scalar.print(std::invoke(access, defaults)));
-    add(std::move(key), Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
     return *this;
   }
 
@@ -65,7 +65,7 @@ class Schema {
   template <class Access, class V>
   Schema& optional(Key key, Access access, Scalar<V> scalar, std::string absent) {
     const KeyReference reference = describe_scalar(key, scalar, std::move(absent));
-    add(std::move(key), Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
     return *this;
   }
 
@@ -84,15 +84,14 @@ class Schema {
         if (auto value = read_scalar(item, scalar, loader, at)) values.push_back(std::move(*value));
       });
     };
-    add(std::move(key), need_of(count), expected, load, {reference});
+    add(key, need_of(count), expected, load, {reference});
     return *this;
   }
 
   /// A list of maps.
   template <class Access, class V>
   Schema& list(Key key, Access access, Schema<V> item_schema, Count count) {
-    return list(std::move(key), access, std::move(item_schema), count,
-                [](const V& value, Loader&, const Path&) { return value; });
+    return list(key, access, std::move(item_schema), count, [](const V& value, Loader&, const Path&) { return value; });
   }
 
   /// A list of maps whose shape differs from what the model keeps of them; `convert(V, Loader&, Path)` may refuse.
@@ -101,7 +100,7 @@ class Schema {
     const std::string expected = "a list of " + count_text(count) + ", each " + item_schema.expected();
     std::vector<KeyReference> references = {
         {key.name, "list of maps", "", count.least > 0 ? "required" : "none", count_range(count), key.doc}};
-    append_references(references, key.name + "[]", item_schema.references());
+    append_references(references, std::string(key.name) + "[]", item_schema.references());
     auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
       auto& values = std::invoke(access, object);
       values.clear();
@@ -111,7 +110,7 @@ class Schema {
         values.push_back(convert(value, loader, at));
       });
     };
-    add(std::move(key), need_of(count), expected, load, std::move(references));
+    add(key, need_of(count), expected, load, std::move(references));
     return *this;
   }
 
@@ -126,7 +125,7 @@ class Schema {
       schema.load(node, std::invoke(access, object), loader, path);
     };
     const std::string expected = schema.expected();
-    add(std::move(key), need, expected, load, std::move(references));
+    add(key, need, expected, load, std::move(references));
     return *this;
   }
 
@@ -173,7 +172,7 @@ class Schema {
   };
 
   void add(Key key, Need need, std::string expected, LoadField load, std::vector<KeyReference> references) {
-    fields_.push_back({std::move(key), need, std::move(expected), std::move(load), std::move(references)});
+    fields_.push_back({key, need, std::move(expected), std::move(load), std::move(references)});
   }
 
   const Field* find(std::string_view name) const {
@@ -199,7 +198,7 @@ class Schema {
 
   std::string key_names() const {
     std::string names;
-    for (const Field& field : fields_) names += (names.empty() ? "" : ", ") + field.key.name;
+    for (const Field& field : fields_) names += (names.empty() ? "" : ", ") + std::string(field.key.name);
     return names;
   }
 
