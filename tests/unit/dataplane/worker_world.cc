@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
+
+#include "tests/unit/dataplane/locked_pool.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -29,7 +32,7 @@ WorkerWorld::WorkerWorld(const Options& options)
       compiler_(compiler_options(attach_.config)) {
   static int worlds = 0;
   name_ = "w" + std::to_string(worlds++);
-  pool_ = rte_pktmbuf_pool_create(name_.c_str(), options.buffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  pool_ = make_locked_pool(name_.c_str(), options.buffers);
   must(pool_ != nullptr, "pool");
   for (std::uint16_t port = 0; port < kPorts; ++port) make_port(port);
   generations_.push_back(compiler_.compile(every_segment(), "sha"));
@@ -151,14 +154,21 @@ void WorkerWorld::run(Tick milliseconds) {
 
 std::vector<craft::Bytes> WorkerWorld::sent(std::uint16_t port) {
   std::vector<craft::Bytes> frames;
-  for (Ring& ring : ports_[port].tx) {
-    void* taken = nullptr;
-    while (rte_ring_dequeue(ring.get(), &taken) == 0) {
-      auto* mbuf = static_cast<rte_mbuf*>(taken);
-      const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-      frames.emplace_back(bytes, bytes + rte_pktmbuf_data_len(mbuf));
-      rte_pktmbuf_free(mbuf);
-    }
+  for (std::uint16_t queue = 0; queue < options_.tx_queues; ++queue) {
+    auto more = sent_by(port, queue);
+    std::move(more.begin(), more.end(), std::back_inserter(frames));
+  }
+  return frames;
+}
+
+std::vector<craft::Bytes> WorkerWorld::sent_by(std::uint16_t port, std::uint16_t queue) {
+  std::vector<craft::Bytes> frames;
+  void* taken = nullptr;
+  while (rte_ring_dequeue(ports_[port].tx[queue].get(), &taken) == 0) {
+    auto* mbuf = static_cast<rte_mbuf*>(taken);
+    const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+    frames.emplace_back(bytes, bytes + rte_pktmbuf_data_len(mbuf));
+    rte_pktmbuf_free(mbuf);
   }
   return frames;
 }

@@ -46,6 +46,7 @@ class WorkerWorld {
   void run(Tick milliseconds = 0);
   /// What left by a port since the last look.
   std::vector<craft::Bytes> sent(std::uint16_t port);
+  std::vector<craft::Bytes> sent_by(std::uint16_t port, std::uint16_t queue);
   /// The same without ARP.
   std::vector<craft::Bytes> sent_packets(std::uint16_t port);
 
