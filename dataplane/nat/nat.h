@@ -40,10 +40,10 @@ class Nat {
     std::uint32_t tenant_slots = 1024;  ///< as in TableCompiler::Options; counters are sized by them
     std::uint32_t interface_slots = 4096;
     std::uint32_t resets_per_second = 100;  ///< RSTs per tenant; as many may come at once
-    Ipv4Prefix lambda_vpc;                  ///< where environments' addresses lie
-    Ipv4Address gateway;                    ///< the environments' default gateway; nobody's destination
-    FlowTimeouts timeouts;
-    NatSecret secret;
+    Ipv4Prefix lambda_vpc = {};             ///< where environments' addresses lie
+    Ipv4Address gateway = {};               ///< the environments' default gateway; nobody's destination
+    FlowTimeouts timeouts = {};
+    NatSecret secret = {};
     int numa_node = -1;
   };
 

@@ -31,6 +31,7 @@ class PortBitmap {
     words_[position / 64] &= ~(std::uint64_t{1} << position % 64);
     full_words_[position / 4096] &= ~(std::uint64_t{1} << position / 64 % 64);
   }
+  bool test(std::uint32_t position) const { return (words_[position / 64] >> position % 64 & 1) != 0; }
   std::uint64_t word(std::uint32_t index) const { return words_[index]; }
   /// First word at or after `index` and before `end` that is not full; `end` when there is none.
   std::uint32_t next_open_word(std::uint32_t index, std::uint32_t end) const;

@@ -108,24 +108,40 @@ bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, P
   return found;
 }
 
-bool PortChoice::try_random(Search& search, std::uint32_t tries) {
+// The position of a port of this worker's, each equally likely.
+std::uint32_t PortChoice::draw(const Search& search) {
   const PortSpace& space = search.space;
-  std::array<std::uint32_t, kManyTries> positions;
-  std::uint32_t count = 0;
-  while (count < tries) {
+  for (;;) {
     const std::uint64_t random = parts_.random.next();
-    const auto high = static_cast<std::uint32_t>(random >> 32);
-    const auto low = static_cast<std::uint32_t>(random);
-    const std::uint32_t bucket = buckets_[std::uint64_t{high} * buckets_.size() >> 32];
+    const std::uint64_t high = random >> 32;
+    const std::uint64_t low = random & 0xffffffff;
+    const std::uint32_t bucket = buckets_[high * buckets_.size() >> 32];
     const std::uint32_t position = space.first_position(space.class_of(bucket, search.base)) +
-                                   static_cast<std::uint32_t>(std::uint64_t{low} * space.class_size() >> 32);
-    // Drawn again, so that every port is equally likely.
-    if (space.port_at(position).host() >= kFirstInterfacePort) positions[count++] = position;
+                                   static_cast<std::uint32_t>(low * space.class_size() >> 32);
+    if (space.port_at(position).host() >= kFirstInterfacePort) return position;
   }
-  return ask(search, {positions.data(), count}, nullptr);
+}
+
+bool PortChoice::try_random(Search& search, std::uint32_t tries) {
+  std::array<std::uint32_t, kManyTries> positions;
+  for (std::uint32_t i = 0; i < tries; ++i) positions[i] = draw(search);
+  return ask(search, {positions.data(), tries}, nullptr);
 }
 
 bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
+  // While the bitmap knows little, random positions tell as much as any others; always taking the next free port
+  // instead would make the taken ones grow together into runs.
+  for (std::uint32_t unknown = kAskedAtOnce; unknown >= kAskedAtOnce / 4;) {
+    std::array<std::uint32_t, kAskedAtOnce> positions;
+    unknown = 0;
+    for (std::uint32_t i = 0; i < kAskedAtOnce; ++i) {
+      const std::uint32_t position = draw(search);
+      if (!bitmap.test(position)) positions[unknown++] = position;
+    }
+    if (unknown > 0 && ask(search, {positions.data(), unknown}, &bitmap)) return true;
+    search.gave_up = search.questions == 0;
+    if (search.gave_up) return false;
+  }
   const std::size_t start = parts_.random.below(static_cast<std::uint32_t>(buckets_.size()));
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     const std::size_t at = start + i < buckets_.size() ? start + i : start + i - buckets_.size();

@@ -51,6 +51,7 @@ class PortChoice {
  private:
   struct Search;
   bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap);
+  std::uint32_t draw(const Search& search);
   bool try_random(Search& search, std::uint32_t tries);
   bool search_bitmap(Search& search, PortBitmap& bitmap);
   bool search_class(Search& search, PortBitmap& bitmap, std::uint32_t contribution_class);

@@ -32,9 +32,13 @@ constexpr bool opens_tcp(std::uint8_t flags) {
   return (flags & (kTcpFin | kTcpSyn | kTcpRst | kTcpAck)) == kTcpSyn;
 }
 
-constexpr FlowState tcp_state_of(std::uint8_t saw) {
+constexpr bool saw_both_fins(std::uint8_t saw) {
   constexpr std::uint8_t kBothFins = kSawInsideFin | kSawRemoteFin;
-  if ((saw & kSawReset) != 0 || (saw & kBothFins) == kBothFins) return FlowState::kClosing;
+  return (saw & kBothFins) == kBothFins;
+}
+
+constexpr FlowState tcp_state_of(std::uint8_t saw) {
+  if ((saw & kSawReset) != 0 || saw_both_fins(saw)) return FlowState::kClosing;
   return (saw & kSawRemoteSyn) != 0 ? FlowState::kEstablished : FlowState::kOpening;
 }
 
@@ -47,13 +51,17 @@ inline bool advance_tcp(Flow& flow, Side from, std::uint8_t flags, Tick now) {
     saw |= kSawReset;
   else
     saw &= static_cast<std::uint8_t>(~kSawReset);
-  if ((flags & kTcpFin) != 0) saw |= from == Side::kInside ? kSawInsideFin : kSawRemoteFin;
   if ((flags & kTcpSyn) != 0 && from == Side::kOutside) saw |= kSawRemoteSyn;
+  // Before the handshake a FIN means nothing.
+  if ((flags & kTcpFin) != 0 && (saw & kSawRemoteSyn) != 0)
+    saw |= from == Side::kInside ? kSawInsideFin : kSawRemoteFin;
 
   const FlowState after = tcp_state_of(saw);
+  // A second FIN behind a RST, too, begins the closing time.
+  const bool begins_closing = after == FlowState::kClosing &&
+                              (before != FlowState::kClosing || (saw_both_fins(saw) && !saw_both_fins(flow.saw)));
   flow.saw = saw;
   flow.state = after;
-  const bool begins_closing = after == FlowState::kClosing && before != FlowState::kClosing;
   const bool refreshes = after == FlowState::kEstablished || (after == FlowState::kOpening && from == Side::kInside);
   if (begins_closing || refreshes) flow.last_seen = now;
   return begins_closing;

@@ -157,6 +157,9 @@ void NatWorld::pass(Tick milliseconds) {
     const std::uint32_t calls = 80 + nat->open_flows() / 16;
     for (std::uint32_t i = 0; i < calls; ++i) nat->maintain(now_);
   }
+  // Next hops that want to be asked for; nobody here answers.
+  std::vector<std::uint32_t> asked(neighbours_.capacity());
+  neighbours_.due(now_, asked);
 }
 
 std::unique_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) const {

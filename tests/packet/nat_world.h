@@ -57,7 +57,7 @@ class NatWorld {
     std::uint32_t next_hops = 1024;
     std::uint32_t resets_per_second = 100;
     std::uint32_t buckets = 128;
-    FlowTimeouts timeouts;
+    FlowTimeouts timeouts = {};
     std::uint64_t seed = 1;
     Tick start = 1000;
   };
@@ -76,7 +76,7 @@ class NatWorld {
   /// Several packets as one burst of one worker.
   struct Arrival {
     Side side = Side::kInside;
-    Environment from;
+    Environment from = {};
     std::uint32_t subnet = 1;
     craft::Datagram datagram;
   };

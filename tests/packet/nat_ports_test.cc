@@ -1,0 +1,175 @@
+// Ports to the very last one, for any number of workers, and what happens then.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/packet/nat_world.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+using craft::Echo;
+using craft::Ip;
+using craft::Udp;
+
+constexpr const char* kServer = "10.0.1.10";
+
+config::Table with_two_interfaces() {
+  config::Table table = two_tenants();
+  config::Interface second = table.mappings[0].interfaces[0];
+  second.id = "eni-9";
+  second.uid = 9;
+  second.address = Ipv4Address::of(10, 0, 1, 29);
+  table.mappings[0].interfaces.push_back(second);
+  return table;
+}
+
+// The nth opening towards `server`: always another environment and port.
+craft::Datagram nth(std::uint32_t n, const std::string& server = kServer, std::uint16_t server_port = 53) {
+  const std::string src = to_string(Ipv4Address::from_host(0x64400001 + n % 1000));
+  return Ip{.src = src, .dst = server} / Udp{.src = static_cast<std::uint16_t>(n / 1000), .dst = server_port};
+}
+
+// Opens flows until every worker says that it has no port left. Returns how many were opened.
+std::uint32_t open_until_exhausted(NatWorld& world, std::uint16_t workers) {
+  std::set<std::uint16_t> exhausted;
+  std::uint32_t opened = 0;
+  for (std::uint32_t n = 0; n < 60'000'000 && exhausted.size() < workers; ++n) {
+    const Outcome out = world.outbound(nth(n));
+    if (out.opened) {
+      ++opened;
+      EXPECT_FALSE(exhausted.contains(out.worker)) << "a worker that had no port found one";
+    } else if (out.dropped(Drop::ports_exhausted)) {
+      exhausted.insert(out.worker);
+    } else {
+      ADD_FAILURE() << out.text() << " after " << opened;
+      break;
+    }
+  }
+  return opened;
+}
+
+class PortsOfWorkers : public testing::TestWithParam<std::uint16_t> {};
+
+TEST_P(PortsOfWorkers, are_all_found_once_on_both_interfaces_and_then_exhausted) {
+  const std::uint16_t workers = GetParam();
+  NatWorld world({.table = with_two_interfaces(), .workers = workers, .flows = 140'000});
+  EXPECT_EQ(open_until_exhausted(world, workers), 2 * kInterfacePorts);
+  EXPECT_EQ(world.open_flows(), 2 * kInterfacePorts);
+
+  std::set<std::pair<std::uint32_t, std::uint16_t>> taken;
+  std::uint32_t n = 0;
+  for (const FlowView& flow : world.flows()) {
+    EXPECT_GE(flow.interface_port.host(), kFirstInterfacePort);
+    EXPECT_TRUE(taken.emplace(flow.interface.host(), flow.interface_port.host()).second);
+    if (++n % 64 != 0) continue;
+    const Outcome back = world.inbound(Ip{.src = kServer, .dst = to_string(flow.interface)} /
+                                       Udp{.src = 53, .dst = flow.interface_port.host()});
+    EXPECT_TRUE(back.forwarded()) << "the reply did not come home";
+    EXPECT_EQ(back.seen.dst, to_string(flow.inside));
+  }
+  EXPECT_EQ(taken.size(), 2 * kInterfacePorts);
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::flows_open), kInterfacePorts);
+  EXPECT_EQ(world.interface_counter("eni-9", &InterfaceCounters::flows_open), kInterfacePorts);
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), kInterfacePorts);
+  EXPECT_GE(world.interface_counter("eni-1", &InterfaceCounters::ports_exhausted), workers);
+  EXPECT_GE(world.tenant_counter(1, &TenantCounters::ports_exhausted), workers);
+
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    EXPECT_TRUE(world.outbound(nth(i, "10.0.1.11")).opened) << "another address is unaffected";
+    EXPECT_TRUE(world.outbound(nth(i, kServer, 54)).opened) << "another port is unaffected";
+    EXPECT_TRUE(world.outbound({.mapping = 2}, nth(i)).opened) << "another mapping is unaffected";
+    EXPECT_TRUE(world.outbound({.mapping = 3}, nth(i)).opened) << "another tenant is unaffected";
+  }
+  world.pass(121'000);
+  EXPECT_EQ(world.open_flows(), 0U);
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 0U);
+  EXPECT_TRUE(world.outbound(nth(0)).opened);
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, PortsOfWorkers, testing::Values(1, 2, 3, 16));
+
+TEST(Ports, of_echo_are_identifiers_and_found_to_the_last) {
+  NatWorld world({.workers = 2, .flows = 70'000});
+  std::set<std::uint16_t> exhausted;
+  for (std::uint32_t n = 0; exhausted.size() < 2; ++n) {
+    const std::string src = to_string(Ipv4Address::from_host(0x64400001 + n % 1000));
+    const Outcome out =
+        world.outbound(Ip{.src = src, .dst = kServer} / Echo{.id = static_cast<std::uint16_t>(n / 1000)});
+    if (out.dropped(Drop::ports_exhausted)) exhausted.insert(out.worker);
+    ASSERT_TRUE(out.opened || out.dropped(Drop::ports_exhausted)) << out.text();
+  }
+  EXPECT_EQ(world.open_flows(), kInterfacePorts);
+}
+
+TEST(Ports, that_come_free_one_by_one_are_found_again) {
+  NatWorld world({.flows = 70'000});
+  ASSERT_EQ(open_until_exhausted(world, 1), kInterfacePorts);
+  constexpr std::uint32_t kForgotten = 31'337;
+  std::uint16_t port = 0;
+  for (const FlowView& flow : world.flows())
+    if (flow.inside_port.host() == kForgotten / 1000 && flow.inside.host() == 0x64400001 + kForgotten % 1000)
+      port = flow.interface_port.host();
+  world.pass(60'000);
+  for (std::uint32_t n = 0; n < kInterfacePorts; ++n) {
+    if (n == kForgotten) continue;
+    ASSERT_TRUE(world.outbound(nth(n)).forwarded());
+  }
+  world.pass(61'000);
+  ASSERT_EQ(world.open_flows(), kInterfacePorts - 1);
+  const Outcome last = world.outbound(nth(64'999));
+  EXPECT_TRUE(last.opened) << last.text();
+  EXPECT_EQ(last.seen.src_port, port);
+  EXPECT_TRUE(world.outbound(nth(64'998)).dropped(Drop::ports_exhausted));
+}
+
+TEST(Ports, are_learned_again_when_another_remote_took_the_bitmap) {
+  NatWorld world({.flows = 140'000, .port_bitmaps = 1});
+  std::uint32_t given_up = 0;
+  std::uint32_t opened = 0;
+  // Two remotes fill up by turns, so that each opening throws away what the other one knew.
+  for (std::uint32_t n = 0; n < 64'000; ++n) {
+    for (const char* server : {"10.0.1.10", "10.0.1.11"}) {
+      const Outcome out = world.outbound(nth(n, server));
+      opened += out.opened ? 1 : 0;
+      given_up += out.dropped(Drop::port_search_failed) ? 1 : 0;
+      ASSERT_TRUE(out.opened || out.dropped(Drop::port_search_failed)) << out.text();
+    }
+  }
+  EXPECT_EQ(opened + given_up, 128'000U);
+  EXPECT_LT(given_up, 10U) << "up to 99 % full it hardly ever happens";
+  // One of them alone goes on to its last port, learning as it goes.
+  std::uint32_t tries = 0;
+  Outcome out;
+  for (std::uint32_t n = 64'000; !out.dropped(Drop::ports_exhausted) && tries < 2'000; ++n, ++tries)
+    out = world.outbound(nth(n, "10.0.1.10"));
+  EXPECT_LT(tries, 600U);
+  EXPECT_GE(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), kInterfacePorts);
+}
+
+TEST(Ports, fill_the_environments_own_interface_first) {
+  NatWorld world({.table = with_two_interfaces()});
+  std::set<std::string> used;
+  for (std::uint16_t i = 0; i < 50; ++i)
+    used.insert(world.outbound(Ip{.src = "100.64.0.5", .dst = kServer} / Udp{.src = i, .dst = 53}).seen.src);
+  EXPECT_EQ(used.size(), 1U) << "one environment stays with one interface";
+  for (std::uint32_t i = 0; i < 50; ++i) used.insert(world.outbound(nth(i)).seen.src);
+  EXPECT_EQ(used.size(), 2U) << "different ones are spread";
+}
+
+TEST(PortUse, is_that_of_the_fullest_remote_and_comes_down_again) {
+  NatWorld world({.flows = 2000, .timeouts = {.udp = 10'000}});
+  for (std::uint32_t n = 0; n < 500; ++n) world.outbound(nth(n));
+  world.pass(5'000);
+  for (std::uint32_t n = 0; n < 100; ++n) world.outbound(nth(n, "10.0.1.11"));
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 500U);
+  world.pass(6'000);
+  for (int i = 0; i < 10; ++i) world.pass(1);
+  EXPECT_EQ(world.open_flows(), 100U);
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 100U);
+  world.pass(6'000);
+  EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 0U);
+}
+
+}  // namespace
+}  // namespace hypernat::dataplane

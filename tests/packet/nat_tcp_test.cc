@@ -1,0 +1,376 @@
+// TCP through the NAT: what opens a flow, what each segment does to it, and what strangers get.
+#include <gtest/gtest.h>
+
+#include "dataplane/nat/reset.h"
+#include "dataplane/nat/tcp_state.h"
+#include "tests/packet/nat_world.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+using craft::Ip;
+using craft::Tcp;
+
+constexpr const char* kClient = "100.64.0.5";
+constexpr const char* kServer = "10.0.1.10";
+constexpr const char* kInterface = "10.0.1.20";
+constexpr Tick kSecond = 1000;
+
+// One connection from port 4000 to port 80, and the clock.
+struct Connection {
+  explicit Connection(const NatWorld::Options& options = {}) : world(options) {}
+
+  Outcome client(const std::string& flags, const std::string& payload = "") {
+    const Outcome outcome =
+        world.outbound(Ip{.src = kClient, .dst = kServer} / Tcp{.src = 4000, .dst = 80, .flags = flags} / payload);
+    if (outcome.opened) port = outcome.seen.src_port;
+    return outcome;
+  }
+  Outcome server(const std::string& flags, const std::string& payload = "") {
+    return world.inbound(Ip{.src = kServer, .dst = kInterface} / Tcp{.src = 80, .dst = port, .flags = flags} / payload);
+  }
+  void shake_hands() {
+    ASSERT_TRUE(client("S").forwarded());
+    ASSERT_TRUE(server("SA").forwarded());
+    ASSERT_TRUE(client("A").forwarded());
+  }
+  std::string state() const {
+    const auto flows = world.flows();
+    return flows.empty() ? "none" : name_of(flows.front().state);
+  }
+  /// True when the flow is there after `milliseconds` less a little, and gone a little after them.
+  ::testing::AssertionResult goes_after(Tick milliseconds) {
+    world.pass(milliseconds - 1);
+    if (world.open_flows() != 1) return ::testing::AssertionFailure() << "gone too early";
+    world.pass(1 + 256);
+    if (world.open_flows() != 0) return ::testing::AssertionFailure() << "still there";
+    return ::testing::AssertionSuccess();
+  }
+
+  NatWorld world;
+  std::uint16_t port = 0;
+};
+
+TEST(TcpTranslation, carries_a_connection_from_handshake_to_close_byte_for_byte) {
+  NatWorld world;
+  const craft::Bytes options{2, 4, 5, 0xb4, 1, 3, 3, 7};
+  const Outcome syn = world.outbound(
+      Ip{.src = kClient, .dst = kServer, .dscp_ecn = 0xb9, .fragment = 0x4000} /
+      Tcp{.src = 4000, .dst = 80, .flags = "S", .seq = 0xfffffff0, .window = 29200, .options = options} / "fast open");
+  ASSERT_TRUE(syn.forwarded()) << syn.text();
+  const std::uint16_t port = syn.seen.src_port;
+  EXPECT_EQ(
+      syn.bytes,
+      (Ip{.src = kInterface, .dst = kServer, .ttl = 63, .dscp_ecn = 0xb9, .fragment = 0x4000} /
+       Tcp{.src = port, .dst = 80, .flags = "S", .seq = 0xfffffff0, .window = 29200, .options = options} / "fast open")
+          .bytes());
+  const Outcome answer = world.inbound(Ip{.src = kServer, .dst = kInterface} /
+                                       Tcp{.src = 80, .dst = port, .flags = "SA", .seq = 5, .ack = 0xfffffff1});
+  ASSERT_TRUE(answer.forwarded()) << answer.text();
+  EXPECT_EQ(answer.bytes, (Ip{.src = kServer, .dst = kClient, .ttl = 63} /
+                           Tcp{.src = 80, .dst = 4000, .flags = "SA", .seq = 5, .ack = 0xfffffff1})
+                              .bytes());
+}
+
+TEST(TcpState, follows_the_connection) {
+  struct Step {
+    const char* what;
+    Side from;
+    const char* flags;
+    const char* state;
+  };
+  constexpr auto kIn = Side::kInside;
+  constexpr auto kOut = Side::kOutside;
+  const std::vector<std::vector<Step>> lives = {
+      {{"handshake", kIn, "S", "opening"},
+       {"SYN again", kIn, "S", "opening"},
+       {"SYN ACK", kOut, "SA", "established"},
+       {"SYN ACK again", kOut, "SA", "established"},
+       {"ACK", kIn, "A", "established"},
+       {"data", kIn, "PA", "established"},
+       {"client is done", kIn, "FA", "established"},
+       {"half-closed: data the other way", kOut, "PA", "established"},
+       {"and its acknowledgment", kIn, "A", "established"},
+       {"server is done", kOut, "FA", "closing"},
+       {"last ACK", kIn, "A", "closing"},
+       {"FIN again", kOut, "FA", "closing"},
+       {"late data", kOut, "PA", "closing"},
+       {"the tuple again in TIME_WAIT", kIn, "S", "opening"},
+       {"its SYN ACK", kOut, "SA", "established"}},
+      {{"SYN", kIn, "S", "opening"}, {"refused", kOut, "RA", "closing"}, {"tried again", kIn, "S", "opening"}},
+      {{"SYN", kIn, "S", "opening"},
+       {"simultaneous open", kOut, "S", "established"},
+       {"its SYN ACK", kIn, "SA", "established"}},
+      {{"SYN", kIn, "S", "opening"},
+       {"SYN ACK", kOut, "SA", "established"},
+       {"blind RST", kOut, "R", "closing"},
+       {"another", kOut, "RA", "closing"},
+       {"data brings it back", kIn, "PA", "established"},
+       {"RST of the client's own", kIn, "R", "closing"},
+       {"the server did not get it", kOut, "A", "established"}},
+      {{"SYN", kIn, "S", "opening"},
+       {"a RST before any answer", kOut, "R", "closing"},
+       {"is not enough to make it established", kIn, "A", "opening"}},
+      {{"SYN", kIn, "S", "opening"}, {"ACK of an unacceptable segment", kOut, "A", "opening"}},
+      {{"SYN", kIn, "S", "opening"},
+       {"SYN ACK", kOut, "SA", "established"},
+       {"SYN in an established connection", kIn, "S", "established"},
+       {"challenge ACK", kOut, "A", "established"},
+       {"RST that answers it", kIn, "R", "closing"},
+       {"SYN anew", kIn, "S", "opening"}},
+      {{"SYN", kIn, "S", "opening"},
+       {"SYN ACK", kOut, "SA", "established"},
+       {"server closes first", kOut, "FPA", "established"},
+       {"client closes", kIn, "FA", "closing"},
+       {"RST after both", kIn, "R", "closing"},
+       {"ACK after it", kOut, "A", "closing"}},
+  };
+  for (const auto& life : lives) {
+    Connection connection;
+    std::uint16_t port = 0;
+    for (const Step& step : life) {
+      const Outcome outcome =
+          step.from == Side::kInside ? connection.client(step.flags) : connection.server(step.flags);
+      ASSERT_TRUE(outcome.forwarded()) << step.what << ": " << outcome.text();
+      EXPECT_EQ(connection.state(), step.state) << step.what;
+      if (port == 0) port = connection.port;
+      EXPECT_EQ(connection.port, port) << step.what << ": a flow keeps its port";
+      EXPECT_EQ(connection.world.open_flows(), 1U);
+    }
+  }
+}
+
+TEST(TcpTimers, let_an_opening_flow_go_after_240_seconds) {
+  Connection connection;
+  connection.client("S");
+  EXPECT_TRUE(connection.goes_after(240 * kSecond));
+}
+
+TEST(TcpTimers, count_an_opening_flow_from_its_last_syn_and_from_nothing_that_comes_from_outside) {
+  Connection connection;
+  connection.client("S");
+  connection.world.pass(100 * kSecond);
+  connection.client("S");
+  connection.world.pass(100 * kSecond);
+  connection.server("A");
+  EXPECT_TRUE(connection.goes_after(140 * kSecond));
+}
+
+TEST(TcpTimers, let_an_established_flow_go_after_350_seconds_of_silence_both_ways) {
+  Connection connection;
+  connection.shake_hands();
+  connection.world.pass(300 * kSecond);
+  connection.server("PA", "push");
+  connection.world.pass(300 * kSecond);
+  connection.client("A");
+  EXPECT_TRUE(connection.goes_after(350 * kSecond));
+}
+
+TEST(TcpTimers, give_a_half_closed_flow_its_350_seconds) {
+  Connection connection;
+  connection.shake_hands();
+  connection.client("FA");
+  connection.world.pass(340 * kSecond);
+  ASSERT_TRUE(connection.server("PA", "long one-way data").forwarded());
+  EXPECT_TRUE(connection.goes_after(350 * kSecond));
+}
+
+TEST(TcpTimers, let_a_closed_flow_go_60_seconds_after_the_second_fin_whatever_comes_still) {
+  Connection connection;
+  connection.shake_hands();
+  connection.client("FA");
+  connection.server("FA");
+  connection.world.pass(30 * kSecond);
+  EXPECT_TRUE(connection.client("A").forwarded());
+  EXPECT_TRUE(connection.server("FA").forwarded());
+  EXPECT_TRUE(connection.goes_after(30 * kSecond));
+}
+
+TEST(TcpTimers, let_a_reset_flow_go_after_60_seconds_and_more_rsts_do_not_prolong_it) {
+  Connection connection;
+  connection.shake_hands();
+  connection.server("R");
+  connection.world.pass(30 * kSecond);
+  connection.server("R");
+  EXPECT_TRUE(connection.goes_after(30 * kSecond));
+}
+
+TEST(TcpTimers, give_a_flow_that_came_back_from_a_rst_its_full_time) {
+  Connection connection;
+  connection.shake_hands();
+  connection.server("R");
+  connection.world.pass(59 * kSecond);
+  connection.client("PA", "still here");
+  EXPECT_TRUE(connection.goes_after(350 * kSecond));
+}
+
+TEST(TcpTimers, leave_nothing_behind) {
+  Connection connection;
+  connection.shake_hands();
+  connection.world.pass(400 * kSecond);
+  EXPECT_EQ(connection.world.open_flows(), 0U);
+  EXPECT_EQ(connection.world.flows_of_tenant(1), 0U);
+  EXPECT_EQ(connection.world.next_hops_held(), 0U);
+  EXPECT_EQ(connection.world.interface_counter("eni-1", &InterfaceCounters::flows_open), 0U);
+  EXPECT_TRUE(connection.server("PA").dropped(Drop::no_flow)) << "silence to the outside";
+  EXPECT_EQ(connection.client("PA").verdict, Verdict::kReset) << "the client must not hang";
+}
+
+TEST(TcpOpening, is_for_a_syn_only) {
+  for (const std::string flags : {"SA", "A", "PA", "FA", "FPA", "AU"}) {
+    Connection connection;
+    EXPECT_EQ(connection.client(flags).verdict, Verdict::kReset) << flags;
+    EXPECT_EQ(connection.world.open_flows(), 0U) << flags;
+  }
+  for (const std::string flags : {"S", "SPU", "SEC", "SU"}) {
+    Connection connection;
+    EXPECT_TRUE(connection.client(flags).opened) << flags;
+  }
+}
+
+TEST(TcpOpening, never_comes_from_outside) {
+  for (const std::string flags : {"S", "SA", "A", "FA", "R", "RA"}) {
+    Connection connection;
+    connection.port = 5000;
+    EXPECT_TRUE(connection.server(flags).dropped(Drop::no_flow)) << flags;
+    EXPECT_EQ(connection.world.open_flows(), 0U);
+  }
+}
+
+TEST(TcpFlags, that_no_tcp_sends_are_dropped_with_and_without_a_flow) {
+  const std::vector<std::string> illegal = {"", "F", "P", "U", "SF", "SR", "SFA", "SRA", "RF", "RFA", "SFRPAU", "FPU"};
+  for (const std::string& flags : illegal) {
+    Connection connection;
+    EXPECT_TRUE(connection.client(flags).dropped(Drop::bad_tcp_flags)) << flags;
+    connection.shake_hands();
+    EXPECT_TRUE(connection.client(flags).dropped(Drop::bad_tcp_flags)) << flags;
+    EXPECT_TRUE(connection.server(flags).dropped(Drop::bad_tcp_flags)) << flags;
+    EXPECT_EQ(connection.state(), "established") << flags;
+  }
+}
+
+TEST(TcpFlags, are_legal_exactly_in_six_combinations) {
+  int legal = 0;
+  for (unsigned flags = 0; flags < 256; ++flags) legal += legal_tcp_flags(static_cast<std::uint8_t>(flags)) ? 1 : 0;
+  EXPECT_EQ(legal, 6 * 16) << "each with any of PSH, URG, ECE, CWR";
+}
+
+// ---- The answer to a segment that has no flow
+// ------------------------------------------------------------------------
+
+Packet descriptor_of(craft::Bytes& bytes) {
+  const craft::Seen seen = craft::look_at(bytes);
+  Packet packet;
+  packet.ip = reinterpret_cast<Ipv4Header*>(bytes.data());
+  packet.l4 = bytes.data() + packet.ip->header_length();
+  packet.l4_length = static_cast<std::uint16_t>(bytes.size() - packet.ip->header_length());
+  packet.protocol = Protocol::kTcp;
+  packet.tcp_flags = seen.tcp_flags;
+  packet.src = packet.ip->src();
+  packet.dst = packet.ip->dst();
+  return packet;
+}
+
+TEST(TcpReset, answers_by_the_rules_for_a_closed_connection) {
+  struct Row {
+    const char* what;
+    Tcp segment;
+    const char* payload;
+    Tcp answer;
+  };
+  const std::vector<Row> rows = {
+      {"with ACK: its acknowledgment is the sequence number",
+       {.flags = "A", .seq = 77, .ack = 1234},
+       "",
+       {.flags = "R", .seq = 1234, .ack = 0}},
+      {"with ACK and data: the same",
+       {.flags = "PA", .seq = 77, .ack = 0xffffffff},
+       "abc",
+       {.flags = "R", .seq = 0xffffffff, .ack = 0}},
+      {"SYN ACK", {.flags = "SA", .seq = 77, .ack = 5}, "", {.flags = "R", .seq = 5, .ack = 0}},
+      {"FIN ACK", {.flags = "FA", .seq = 77, .ack = 5}, "", {.flags = "R", .seq = 5, .ack = 0}},
+      {"without ACK: zero, and all of it acknowledged; SYN counts",
+       {.flags = "S", .seq = 77},
+       "",
+       {.flags = "RA", .seq = 0, .ack = 78}},
+      {"SYN with data", {.flags = "S", .seq = 77}, "abcd", {.flags = "RA", .seq = 0, .ack = 82}},
+      {"around the end of the sequence space",
+       {.flags = "S", .seq = 0xffffffff},
+       "ab",
+       {.flags = "RA", .seq = 0, .ack = 2}},
+      {"options are no text",
+       {.flags = "S", .seq = 77, .options = craft::Bytes(40, 1)},
+       "a",
+       {.flags = "RA", .seq = 0, .ack = 79}},
+  };
+  for (Row row : rows) {
+    row.segment.src = 4000;
+    row.segment.dst = 80;
+    row.answer.src = 80;
+    row.answer.dst = 4000;
+    row.answer.window = 0;
+    craft::Bytes bytes = (Ip{.src = kClient, .dst = kServer} / row.segment / row.payload).bytes();
+    const Packet packet = descriptor_of(bytes);
+    craft::Bytes answer(kResetBytes);
+    build_reset(packet, std::span<std::uint8_t, kResetBytes>(answer));
+    const Ip ip{.src = kServer, .dst = kClient, .ttl = 64, .identification = 0, .fragment = 0x4000};
+    EXPECT_EQ(answer, (ip / row.answer).bytes()) << row.what;
+  }
+}
+
+TEST(TcpReset, goes_back_the_way_the_segment_came_and_leaves_its_bytes_alone) {
+  NatWorld world;
+  const auto segment = Ip{.src = "100.64.16.9", .dst = kServer} / Tcp{.src = 4000, .dst = 80, .flags = "A"};
+  const Environment from{.mapping = 2, .worker_host = "192.0.2.12", .mac = {{2, 0, 0, 0, 0, 9}}, .attachment = 0};
+  const Outcome outcome = world.outbound(from, segment);
+  ASSERT_EQ(outcome.verdict, Verdict::kReset);
+  EXPECT_EQ(outcome.bytes, segment.bytes());
+  EXPECT_EQ(to_string(outcome.egress.peer), "192.0.2.12");
+  EXPECT_EQ(to_string(outcome.egress.environment_mac), "02:00:00:00:00:09");
+  EXPECT_EQ(outcome.egress.mapping, world.tables().mapping_by_number.find(2));
+}
+
+TEST(TcpReset, is_not_sent_for_a_rst_nor_to_the_outside_nor_for_a_forged_source) {
+  Connection connection;
+  EXPECT_TRUE(connection.client("R").dropped(Drop::no_flow));
+  EXPECT_TRUE(connection.client("RA").dropped(Drop::no_flow));
+  connection.port = 2000;
+  EXPECT_TRUE(connection.server("A").dropped(Drop::no_flow));
+  const auto forged = Ip{.src = "100.64.16.5", .dst = kServer} / Tcp{.src = 1, .dst = 2, .flags = "A"};
+  EXPECT_TRUE(connection.world.outbound(forged).dropped(Drop::spoofed_source));
+}
+
+TEST(TcpReset, is_limited_per_tenant_and_second) {
+  NatWorld world({.resets_per_second = 10});
+  const auto segment = [](std::uint16_t port) {
+    return Ip{.src = kClient, .dst = kServer} / Tcp{.src = port, .dst = 80, .flags = "A"};
+  };
+  const auto resets = [&](std::uint32_t mapping, int segments) {
+    int count = 0;
+    for (int i = 0; i < segments; ++i) {
+      const Outcome outcome = world.outbound({.mapping = mapping}, segment(static_cast<std::uint16_t>(1000 + i)));
+      if (outcome.verdict == Verdict::kReset)
+        ++count;
+      else
+        EXPECT_TRUE(outcome.dropped(Drop::reset_rate_limited)) << outcome.text();
+    }
+    return count;
+  };
+  EXPECT_EQ(resets(1, 50), 10);
+  EXPECT_EQ(resets(2, 50), 0) << "another mapping of the same tenant";
+  EXPECT_EQ(resets(3, 50), 10) << "another tenant has his own";
+  world.pass(500);
+  EXPECT_EQ(resets(1, 50), 5);
+  for (int i = 0; i < 10; ++i) {
+    world.pass(99);
+    resets(1, 1);
+  }
+  world.pass(10);
+  EXPECT_EQ(resets(1, 50), 1) << "990 ms of small steps earned nine, the tenth came now";
+  world.pass(3'600'000);
+  EXPECT_EQ(resets(1, 50), 10);
+  EXPECT_EQ(world.tenant_counter(2, &TenantCounters::resets), 10U);
+}
+
+}  // namespace
+}  // namespace hypernat::dataplane
