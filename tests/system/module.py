@@ -20,14 +20,17 @@ class Recorder(unittest.TestResult):
         super().__init__()
         self.suite = suite
         self.started = 0.0
+        self.rows = 0  # of the case that runs
 
     def startTest(self, test):
         super().startTest(test)
         self.started = time.monotonic()
+        self.rows = 0
 
     def addSuccess(self, test):
         super().addSuccess(test)
-        self._record(test)
+        if self.rows == 0:
+            self._record(test)
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -42,8 +45,9 @@ class Recorder(unittest.TestResult):
         self._record(test, "skipped", reason)
 
     def addSubTest(self, test, subtest, err):
-        """Rows of a table: each is a case; the row's test is recorded by addSuccess when none failed."""
+        """Rows of a table: each is a case, the test around them is none."""
         super().addSubTest(test, subtest, err)
+        self.rows += 1
         if err is None:
             self._record(subtest)
         else:
@@ -56,7 +60,8 @@ class Recorder(unittest.TestResult):
         return text
 
     def _record(self, test, kind=None, text=""):
-        seconds = time.monotonic() - self.started
+        now = time.monotonic()
+        seconds, self.started = now - self.started, now
         classname, _, name = test.id().partition(".test_")
         case = xml.SubElement(self.suite, "testcase", classname=classname, name=name or "setup", time=f"{seconds:.2f}")
         if kind is not None:
