@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -28,29 +29,34 @@ struct CommandLine {
   std::vector<std::string> eal;
 };
 
-// Signals are taken by the main thread, at one place; every thread made later inherits the mask.
-sigset_t block_stop_signals() {
+// Stop signals are taken by the main thread, at one place; every thread made later inherits the mask.
+sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const sigset_t of_devices = device_signals();
+  pthread_sigmask(SIG_BLOCK, &of_devices, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
 }
 
 // False when a stop signal came instead of the beat.
 bool wait_for_beat(const sigset_t& stop_signals, std::chrono::steady_clock::time_point beat) {
-  const auto left =
-      std::max<std::chrono::nanoseconds>(beat - std::chrono::steady_clock::now(), std::chrono::nanoseconds{0});
-  const timespec patience{.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
-  const int signal = sigtimedwait(&stop_signals, nullptr, &patience);
-  if (signal > 0) spdlog::info("stopping: signal {}", signal);
-  return signal <= 0;
+  for (;;) {
+    const auto left =
+        std::max<std::chrono::nanoseconds>(beat - std::chrono::steady_clock::now(), std::chrono::nanoseconds{0});
+    const timespec patience{.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
+    const int signal = sigtimedwait(&stop_signals, nullptr, &patience);
+    if (signal > 0) spdlog::info("stopping: signal {}", signal);
+    if (signal > 0) return false;
+    if (errno != EINTR) return true;
+  }
 }
 
 void run(const config::DataplaneConfig& config, const std::vector<std::string>& more_eal) {
-  const sigset_t stop_signals = block_stop_signals();
+  const sigset_t stop_signals = block_signals();
   std::vector<std::string> arguments = config.eal;
   arguments.insert(arguments.end(), more_eal.begin(), more_eal.end());
   const std::unique_ptr<config::Store> store = config::open_directory_store(config.store.directory);

@@ -44,6 +44,13 @@ Eal::~Eal() {
   rte_eal_cleanup();
 }
 
+sigset_t device_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) sigaddset(&signals, number);
+  return signals;
+}
+
 std::vector<unsigned> worker_lcores(const config::WorkersConfig& config) {
   std::vector<unsigned> lcores = config.lcores;
   unsigned lcore = 0;

@@ -3,6 +3,7 @@
 
 #include <rte_mempool.h>
 
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ class Eal {
   std::vector<std::string> arguments_;  ///< EAL keeps pointers into it
   bool pdump_ = false;
 };
+
+/// Real-time signals: net_tap raises one for each packet it receives, in whatever thread lets it. Blocked before EAL
+/// starts, and unblocked by the workers: nobody else is to be woken.
+sigset_t device_signals();
 
 /// The lcores that workers run on: those configured, or every one but the main lcore. Throws std::runtime_error when
 /// one is not there.

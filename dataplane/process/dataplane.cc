@@ -1,5 +1,6 @@
 #include "dataplane/process/dataplane.h"
 
+#include <pthread.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <spdlog/spdlog.h>
@@ -40,6 +41,8 @@ TableCompiler::Options compiler_options(const config::DataplaneConfig& config) {
 }
 
 int run_worker(void* argument) {
+  const sigset_t of_devices = device_signals();
+  pthread_sigmask(SIG_UNBLOCK, &of_devices, nullptr);
   const auto* job = static_cast<std::pair<Worker*, const Clock*>*>(argument);
   job->first->run(*job->second);
   return 0;
