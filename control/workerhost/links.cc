@@ -44,7 +44,7 @@ int read_identity(const nlattr* attribute, void* into) {
 
 NetlinkMessage add_vxlan(const VxlanDevice& device) {
   NetlinkMessage message(RTM_NEWLINK, kCreate, "make the VXLAN device " + device.name);
-  set_flags(message.header<ifinfomsg>(), IFF_UP | IFF_NOARP);
+  set_flags(message.header<ifinfomsg>(), IFF_NOARP);
   message.put_string(IFLA_IFNAME, device.name);
   message.put_string(IFLA_IFALIAS, device.alias);
   message.put_value(IFLA_GROUP, device.group);

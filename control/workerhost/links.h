@@ -18,7 +18,7 @@ struct VxlanDevice {
   std::uint16_t port = 0;
 };
 
-/// A collect-metadata VXLAN device, up: whoever sends through it says to whom and in which network.
+/// A collect-metadata VXLAN device, down: whoever sends through it says to whom and in which network.
 NetlinkMessage add_vxlan(const VxlanDevice& device);
 
 /// A pair of devices: `inside`, up, in the namespace the request is made in; `outside`, down, in another.

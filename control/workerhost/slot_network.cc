@@ -144,6 +144,8 @@ void SlotNetwork::make_tunnel() {
                                                         .slots = config_.slots});
   netlink_.execute(add_classifier_queue(ifindex));
   netlink_.execute(add_ingress_program(ifindex, steering_->from_tunnel(), "hypernat_from_tunnel"));
+  // Not before: what the tunnel brings must never reach the host's own stack.
+  netlink_.execute(set_up(ifindex));
 }
 
 SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const SlotMaker& maker) const {

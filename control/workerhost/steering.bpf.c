@@ -58,7 +58,8 @@ struct headers {
 /* Brings both headers into linear memory; 0 when the packet has no room for them. */
 static __always_inline int parse(struct __sk_buff *packet, struct headers *headers) {
   const __u32 needed = sizeof(struct ethhdr) + sizeof(struct iphdr);
-  if ((void *)(long)packet->data + needed > (void *)(long)packet->data_end && bpf_skb_pull_data(packet, needed)) return 0;
+  if ((void *)(long)packet->data + needed > (void *)(long)packet->data_end && bpf_skb_pull_data(packet, needed))
+    return 0;
   void *start = (void *)(long)packet->data;
   if (start + needed > (void *)(long)packet->data_end) return 0;
   headers->ethernet = start;

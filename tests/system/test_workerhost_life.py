@@ -149,7 +149,7 @@ class End(LabTestCase):
         # Nobody reads from it, so that the environment ends with data unsent.
         self.lab.spawn("acme", "/usr/bin/python3", "-c", "import socket, time\n"
                        f"with socket.create_server(({SERVER!r}, 9001)) as s:\n  c = s.accept()\n  time.sleep(1000)")
-        wait_until(lambda: ":9001" in self.lab.in_namespace("acme", "ss", "-Hltn"), what="the server that does not read")
+        wait_until(lambda: ":9001" in self.lab.in_namespace("acme", "ss", "-Hltn"), what="a deaf server")
         script = (f"import socket\ns = socket.create_connection(({SERVER!r}, 9001))\ns.setblocking(False)\n"
                   "try:\n  while True: s.send(bytes(1 << 16))\nexcept BlockingIOError: pass")
         last, _, err = self.lab.run(["/usr/bin/python3", "-c", script])
@@ -320,7 +320,8 @@ class Restart(unittest.TestCase):
         self.assertIn("another hypernat-workerhost uses", done.stderr)
         path = self.lab.configuration()
         path.write_text(path.read_text().replace("state_directory: ", "state_directory: /run/other"))
-        done = subprocess.run([self.lab.binary, "--config", path], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([self.lab.binary, "--config", path], capture_output=True, text=True, timeout=30,
+                              check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("another hypernat-workerhost named wh1 runs on this host", done.stderr)
         self.assertEqual(self.lab.shell(f"curl -sS -m 5 http://{SERVER}/")[1], "page of acme")

@@ -171,7 +171,8 @@ class Forgery(LabTestCase):
                           socket.inet_aton("169.254.100.1"))
         packet = ipv4_packet(self.address, SERVER)
         with self.lab.counted(outbound_not_ipv4=5):
-            self.send(frame(self.mac, GATEWAY_MAC, arp, 0x0806), frame(self.mac, GATEWAY_MAC, bytes([0x60]) + bytes(39), 0x86dd),
+            self.send(frame(self.mac, GATEWAY_MAC, arp, 0x0806),
+                      frame(self.mac, GATEWAY_MAC, bytes([0x60]) + bytes(39), 0x86dd),
                       frame(self.mac, GATEWAY_MAC, struct.pack("!HH", 5, 0x0800) + packet, 0x8100),
                       frame(self.mac, GATEWAY_MAC, packet, 0x88b5), frame(self.mac, GATEWAY_MAC, b"\x65" + packet[1:]))
 

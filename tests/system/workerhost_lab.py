@@ -332,7 +332,8 @@ state_directory: {self.folder}/wh1
         try:
             wait_until(as_expected, seconds=3)
         except TimeoutError:
-            raise AssertionError(f"drops: found {({n: c for n, c in found.items() if c})}; expected {expected}") from None
+            moved = {name: count for name, count in found.items() if count}
+            raise AssertionError(f"drops: found {moved}; expected {expected}") from None
 
 
 class LabTestCase(unittest.TestCase):
