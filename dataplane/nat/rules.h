@@ -17,9 +17,9 @@ class CompiledRules {
   /// The packet that wants to open a flow.
   struct Opening {
     Protocol protocol{};
-    Ipv4Address destination;
-    L4Port destination_port;     ///< TCP, UDP
-    std::uint8_t icmp_type = 0;  ///< ICMP
+    Ipv4Address destination = {};
+    L4Port destination_port = {};  ///< TCP, UDP
+    std::uint8_t icmp_type = 0;    ///< ICMP
     std::uint8_t icmp_code = 0;
   };
 
