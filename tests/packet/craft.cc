@@ -33,31 +33,40 @@ std::uint32_t address_of(const std::string& text) {
   return address->host();
 }
 
-Bytes pseudo_header(std::uint32_t src, std::uint32_t dst, std::uint8_t protocol, std::size_t length) {
-  Bytes out;
-  put32(out, src);
-  put32(out, dst);
-  put16(out, protocol);
-  put16(out, length);
-  return out;
+// 16-bit words as the RFC has them, an odd last byte followed by a zero; carries still to be folded.
+std::uint64_t sum_of_words(const std::uint8_t* bytes, std::size_t length) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < length; ++i) sum += i % 2 == 0 ? std::uint64_t{bytes[i]} << 8 : bytes[i];
+  return sum;
+}
+std::uint64_t pseudo_header_words(std::uint32_t src, std::uint32_t dst, std::uint8_t protocol, std::size_t length) {
+  return std::uint64_t{src >> 16} + (src & 0xffff) + (dst >> 16) + (dst & 0xffff) + protocol + length;
+}
+std::uint16_t complement_of(std::uint64_t sum) {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(0xffff - sum);
+}
+std::uint16_t l4_checksum(const Ip& ip, std::uint8_t protocol, const Bytes& l4) {
+  return complement_of(pseudo_header_words(address_of(ip.src), address_of(ip.dst), protocol, l4.size()) +
+                       sum_of_words(l4.data(), l4.size()));
 }
 
 Bytes l4_of(const Ip& ip, const Udp& udp, const Bytes& payload) {
   Bytes out;
+  out.reserve(8 + payload.size());
   put16(out, udp.src);
   put16(out, udp.dst);
   put16(out, 8 + payload.size());
   put16(out, 0);
   put(out, payload);
-  Bytes covered = pseudo_header(address_of(ip.src), address_of(ip.dst), 17, out.size());
-  put(covered, out);
-  const std::uint16_t computed = checksum_of(covered);
+  const std::uint16_t computed = l4_checksum(ip, 17, out);
   set16(out, 6, udp.checksum.value_or(computed == 0 ? 0xffff : computed));
   return out;
 }
 
 Bytes l4_of(const Ip& ip, const Tcp& tcp, const Bytes& payload) {
   Bytes out;
+  out.reserve(20 + tcp.options.size() + payload.size());
   put16(out, tcp.src);
   put16(out, tcp.dst);
   put32(out, tcp.seq);
@@ -68,9 +77,7 @@ Bytes l4_of(const Ip& ip, const Tcp& tcp, const Bytes& payload) {
   put32(out, 0);
   put(out, tcp.options);
   put(out, payload);
-  Bytes covered = pseudo_header(address_of(ip.src), address_of(ip.dst), 6, out.size());
-  put(covered, out);
-  set16(out, 16, tcp.checksum.value_or(checksum_of(covered)));
+  set16(out, 16, tcp.checksum.value_or(l4_checksum(ip, 6, out)));
   return out;
 }
 
@@ -96,10 +103,7 @@ constexpr std::uint8_t protocol_of(const Echo&) {
 }  // namespace
 
 std::uint16_t checksum_of(const Bytes& bytes) {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? std::uint32_t{bytes[i]} << 8 : bytes[i];
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(0xffff - sum);
+  return complement_of(sum_of_words(bytes.data(), bytes.size()));
 }
 
 std::uint8_t tcp_flags_of(std::string_view letters) {
@@ -135,28 +139,26 @@ Seen look_at(const Bytes& packet) {
   const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
   const std::uint32_t src = get32(packet, 12);
   const std::uint32_t dst = get32(packet, 16);
-  const Bytes header(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(header_length));
-  const Bytes upper(packet.begin() + static_cast<std::ptrdiff_t>(header_length), packet.end());
+  const std::size_t l4_length = packet.size() - header_length;
+  const std::uint64_t l4_words = sum_of_words(packet.data() + header_length, l4_length);
   Seen seen{.src = to_string(Ipv4Address::from_host(src)),
             .dst = to_string(Ipv4Address::from_host(dst)),
             .ttl = packet[8],
             .protocol = packet[9],
-            .ip_checksum_right = checksum_of(header) == 0};
+            .ip_checksum_right = complement_of(sum_of_words(packet.data(), header_length)) == 0};
   if (seen.protocol == 1) {
-    seen.src_port = seen.dst_port = get16(upper, 4);
-    seen.l4_checksum_right = checksum_of(upper) == 0;
+    seen.src_port = seen.dst_port = get16(packet, header_length + 4);
+    seen.l4_checksum_right = complement_of(l4_words) == 0;
     return seen;
   }
-  seen.src_port = get16(upper, 0);
-  seen.dst_port = get16(upper, 2);
-  Bytes covered = pseudo_header(src, dst, seen.protocol, upper.size());
-  put(covered, upper);
-  seen.l4_checksum_right = checksum_of(covered) == 0;
-  if (seen.protocol == 17 && get16(upper, 6) == 0) seen.l4_checksum_right = true;
+  seen.src_port = get16(packet, header_length);
+  seen.dst_port = get16(packet, header_length + 2);
+  seen.l4_checksum_right = complement_of(l4_words + pseudo_header_words(src, dst, seen.protocol, l4_length)) == 0;
+  if (seen.protocol == 17 && get16(packet, header_length + 6) == 0) seen.l4_checksum_right = true;
   if (seen.protocol == 6) {
-    seen.seq = get32(upper, 4);
-    seen.ack = get32(upper, 8);
-    seen.tcp_flags = upper.at(13);
+    seen.seq = get32(packet, header_length + 4);
+    seen.ack = get32(packet, header_length + 8);
+    seen.tcp_flags = packet.at(header_length + 13);
   }
   return seen;
 }

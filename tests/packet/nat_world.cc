@@ -177,8 +177,8 @@ std::unique_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) co
   packet.l4_length = static_cast<std::uint16_t>(bytes.size() - packet.ip->header_length());
   packet.protocol = Protocol{seen.protocol};
   packet.tcp_flags = seen.tcp_flags;
-  packet.src = address_of(seen.src);
-  packet.dst = address_of(seen.dst);
+  packet.src = packet.ip->src();
+  packet.dst = packet.ip->dst();
   packet.src_port = L4Port::from_host(seen.src_port);
   packet.dst_port = L4Port::from_host(seen.dst_port);
   if (arrival.side == Side::kInside) {
