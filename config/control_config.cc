@@ -79,6 +79,11 @@ const Schema<ControlConfig>& control_schema() {
         .optional(
             {"mapping_reuse_after", "How long a mapping's number rests; longer than any timeout of a data plane."},
             &ControlConfig::mapping_reuse_after, duration(milliseconds(1'000), milliseconds(7 * 86'400'000)))
+        .optional(
+            {"mapping_release_after", "How long a mapping outlives its last function; AWS takes up to 20 minutes."},
+            &ControlConfig::mapping_release_after, duration(milliseconds(0), milliseconds(7 * 86'400'000)))
+        .optional({"interfaces_per_vpc", "How many interfaces a VPC may have; AWS's quota."},
+                  &ControlConfig::interfaces_per_vpc, integer<std::uint32_t>(1, 1'000'000, "interfaces"))
         .list({"accounts", "Which account a request is for, by the key it was signed with."},
               &ControlConfig::access_keys, access_key_schema(), {.least = 0, .most = 10'000});
     return schema;

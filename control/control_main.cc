@@ -23,13 +23,13 @@
 namespace hypernat::control {
 namespace {
 
-// Calls `beat` at once and then at every interval, until destroyed.
+// Calls `beat` at every interval, until destroyed.
 class Beat {
  public:
   Beat(std::chrono::milliseconds interval, std::function<void()> beat)
       : thread_([this, interval, beat = std::move(beat)] {
           std::unique_lock lock(mutex_);
-          do {
+          while (!stop_.wait_for(lock, interval, [this] { return is_over_; })) {
             lock.unlock();
             try {
               beat();
@@ -37,7 +37,7 @@ class Beat {
               spdlog::error("{}", error.what());
             }
             lock.lock();
-          } while (!stop_.wait_for(lock, interval, [this] { return is_over_; }));
+          }
         }) {}
 
   ~Beat() {
@@ -93,10 +93,13 @@ void run(const config::ControlConfig& config) {
                          .clock = clock,
                          .settings = {.lambda_vpc = config.lambda_vpc.prefix,
                                       .worker_host_block = config.lambda_vpc.worker_host_block,
-                                      .mapping_reuse_after = config.mapping_reuse_after}});
+                                      .mapping_reuse_after = config.mapping_reuse_after,
+                                      .release_after = config.mapping_release_after,
+                                      .interfaces_per_vpc = config.interfaces_per_vpc}});
   Api api(controller, api_settings(config));
   HttpServer server(api, config.listen);
   spdlog::info("database {}, store {}", config.database.string(), config.store.directory.string());
+  controller.beat();  // so that the first request finds everything as it is
   const Beat beat(config.store.beat, [&] { controller.beat(); });
   server.start();
 

@@ -1,5 +1,6 @@
 #include "control/api/api.h"
 
+#include "control/api/base64.h"
 #include "control/api/errors.h"
 #include "control/lifecycle/journal.h"
 
@@ -31,6 +32,12 @@ std::size_t Api::body_limit(const ApiRequest& request) {
 }
 
 ApiResponse Api::handle(const ApiRequest& request) {
+  auto response = serve(request);
+  response.headers["x-amzn-RequestId"] = random_uuid();
+  return response;
+}
+
+ApiResponse Api::serve(const ApiRequest& request) {
   try {
     return route(request);
   } catch (const Refusal& refusal) {

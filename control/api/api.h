@@ -42,6 +42,7 @@ class Api {
     std::string name;
   };
 
+  ApiResponse serve(const ApiRequest& request);
   ApiResponse route(const ApiRequest& request);
 
   // lambda_api.cc

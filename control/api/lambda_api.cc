@@ -87,7 +87,7 @@ std::string error_payload(const InvocationResult& result, const Function& functi
 
 ApiResponse invocation_response(const InvocationResult& result, const Function& function, const ApiRequest& request) {
   ApiResponse response{.status = 200,
-                       .headers = {{"X-Amz-Executed-Version", "$LATEST"}, {"x-amzn-RequestId", random_uuid()}},
+                       .headers = {{"X-Amz-Executed-Version", "$LATEST"}},
                        .content_type = "application/json",
                        .body = {}};
   if (value(request.headers, "x-amz-log-type") == "Tail")

@@ -86,7 +86,7 @@ std::uint64_t Mappings::acquire(const NetworkConfiguration& configuration, TimeP
 }
 
 void Mappings::release_unreferenced(TimePoint now) {
-  for (auto& mapping : list_unreferenced_mappings(parts_.database)) move_to(mapping, MappingState::kReleasing, now);
+  for (auto& mapping : take_unreferenced_mappings(parts_.database)) move_to(mapping, MappingState::kReleasing, now);
 }
 
 void Mappings::allot_due(TimePoint now) {

@@ -77,11 +77,15 @@ std::vector<Mapping> list_mappings(Database& database, MappingState state) {
       database.query(std::string(kMappings) + "WHERE state = ?1 ORDER BY since, number", to_string(state)));
 }
 
-std::vector<Mapping> list_unreferenced_mappings(Database& database) {
-  return read_mappings(
-      database.query(std::string(kMappings) +
-                     "WHERE state <> 'releasing' AND uid NOT IN (SELECT mapping FROM function_mappings) "
-                     "ORDER BY number"));
+std::vector<Mapping> take_unreferenced_mappings(Database& database) {
+  // Deleting nothing would still write a page, and so make every beat wait for the disk.
+  if (!database.query("SELECT 1 FROM dropped_references").step()) return {};
+  auto mappings = read_mappings(database.query(
+      std::string(kMappings) +
+      "WHERE uid IN (SELECT mapping FROM dropped_references) AND "
+      "NOT EXISTS (SELECT 1 FROM function_mappings WHERE function_mappings.mapping = mappings.uid) ORDER BY number"));
+  database.run("DELETE FROM dropped_references");
+  return mappings;
 }
 
 void put(Database& database, const Mapping& mapping) {

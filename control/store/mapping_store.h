@@ -17,8 +17,8 @@ std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, co
 /// All, by number.
 std::vector<Mapping> list_mappings(Database& database);
 std::vector<Mapping> list_mappings(Database& database, MappingState state);
-/// Those that no function refers to and that are not being released yet.
-std::vector<Mapping> list_unreferenced_mappings(Database& database);
+/// Those that lost their last reference since this was last asked.
+std::vector<Mapping> take_unreferenced_mappings(Database& database);
 /// Inserts with its groups, or updates state, reason and since.
 void put(Database& database, const Mapping& mapping);
 /// With its interfaces; the number rests until `number_free_at`.

@@ -85,6 +85,7 @@ CREATE TABLE mappings (
   since INTEGER NOT NULL,            -- Unix milliseconds of the last change of state
   UNIQUE (subnet, group_set)
 ) STRICT;
+CREATE INDEX mappings_by_state ON mappings (state);
 
 CREATE TABLE mapping_groups (
   mapping INTEGER NOT NULL REFERENCES mappings ON DELETE CASCADE,
@@ -124,6 +125,8 @@ CREATE TABLE functions (
   update_reason TEXT NOT NULL,
   PRIMARY KEY (account, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_functions ON functions (account, name)
+  WHERE state = 'Pending' OR update_status = 'InProgress';
 
 CREATE TABLE function_mappings (     -- the references that are counted
   account TEXT NOT NULL,
@@ -134,6 +137,13 @@ CREATE TABLE function_mappings (     -- the references that are counted
   FOREIGN KEY (account, function) REFERENCES functions
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX functions_of_mapping ON function_mappings (mapping);
+
+CREATE TABLE dropped_references (    -- mappings that lost one since somebody last looked
+  mapping INTEGER PRIMARY KEY
+) STRICT;
+CREATE TRIGGER reference_dropped AFTER DELETE ON function_mappings BEGIN
+  INSERT OR IGNORE INTO dropped_references VALUES (OLD.mapping);
+END;
 
 CREATE TABLE worker_hosts (
   name TEXT PRIMARY KEY,
