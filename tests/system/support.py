@@ -1,7 +1,9 @@
 """What the system tests share: where the programs are, and a lab that a whole class of tests uses."""
 
+import contextlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -32,6 +34,34 @@ class FolderTestCase(unittest.TestCase):
         cls.folder, claim = folders.claim()
         cls.addClassCleanup(os.close, claim)
         cls.addClassCleanup(folders.remove, cls.folder)
+
+
+class Environment:
+    """A shell in an environment that stays, and what `invoke --verbose` says of its place."""
+
+    def __init__(self, lab, function):
+        self.process = lab.begin("invoke", "--verbose", function, "--", "sh")
+        self.place = self.process.stderr.readline()
+        self.address = re.search(r"environment (\S+) ", self.place)[1]
+        self.host = re.search(r" of (\S+),", self.place)[1]
+        self.namespace = re.search(r"network namespace (\S+)", self.place)[1]
+
+    def ask(self, command):
+        """Standard output and errors of one command, in one text."""
+        self.process.stdin.write(f"{{ {command}\n}} 2>&1; echo; echo THE-END\n")
+        self.process.stdin.flush()
+        lines = []
+        while (line := self.process.stdout.readline()).strip() != "THE-END":
+            if not line:
+                raise machine.LabError("the environment went away", self.process.stderr.read())
+            lines.append(line)
+        return "".join(lines).strip()
+
+    def close(self):
+        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            self.process.kill()
+        self.process.wait()
 
 
 class LabTestCase(FolderTestCase):
