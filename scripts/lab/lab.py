@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 
 import folders
@@ -142,11 +143,13 @@ class Lab:
                                  [(r"\bwh1\b", host.name), (r"192\.0\.2\.11", host.address)])
             self.launch(host.name, [binary(self.build, "hypernat-workerhost"), "--config", config], host.name)
         names = {host.name for host in topology.WORKER_HOSTS}
-        wait_for("the worker hosts to register", lambda: names <= {host["Name"] for host in self.live_worker_hosts()},
-                 20, watch=[self.processes[name] for name in names])
+        wait_for("the worker hosts to make their slots", lambda: all(self.listens(name) for name in names), 30,
+                 watch=[self.processes[name] for name in names])
 
-    def live_worker_hosts(self):
-        return [host for host in self.hypernat_json("status")["WorkerHosts"] if host["Live"]]
+    def listens(self, host):
+        """Whether a worker host takes requests: it has registered and made its slots then."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            return client.connect_ex(str(self.folder / f"{host}.sock")) == 0
 
     def stop(self):
         for process in reversed(list(self.processes.values())):

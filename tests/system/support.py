@@ -41,10 +41,11 @@ class Environment:
 
     def __init__(self, lab, function):
         self.process = lab.begin("invoke", "--verbose", function, "--", "sh")
-        self.place = self.process.stderr.readline()
-        self.address = re.search(r"environment (\S+) ", self.place)[1]
-        self.host = re.search(r" of (\S+),", self.place)[1]
-        self.namespace = re.search(r"network namespace (\S+)", self.place)[1]
+        place = self.process.stderr.readline()
+        told = re.search(r"environment (\S+) in slot \d+ of (\S+), network namespace (\S+)", place)
+        if told is None:
+            raise machine.LabError(f"no environment of {function}", place + self.process.stderr.read())
+        self.address, self.host, self.namespace = told.groups()
 
     def ask(self, command):
         """Standard output and errors of one command, in one text."""
