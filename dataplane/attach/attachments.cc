@@ -54,17 +54,7 @@ Attachments::Attachments(const config::DataplaneConfig& config, std::span<const 
     const std::uint16_t port = port_index(config, from.port);
     all_.push_back(compile(from, index, port, port_macs[port]));
     OnPort& on_port = ports_[port];
-    switch (from.encapsulation) {
-      case Encapsulation::kPlain:
-        on_port.plain = index;
-        break;
-      case Encapsulation::kVlan:
-        on_port.vlans.push_back(index);
-        break;
-      case Encapsulation::kVxlan:
-        on_port.tunnels.push_back(index);
-        break;
-    }
+    (from.encapsulation == Encapsulation::kVlan ? on_port.vlan : on_port.untagged) = index;
   }
 }
 

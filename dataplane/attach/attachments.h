@@ -1,8 +1,7 @@
 // Where the data plane meets the world: the attachments of both sides, compiled from the configuration.
 //
-// An attachment is a side and an encapsulation on a port. Which attachment a frame belongs to is decided by what it
-// wears: tunnel packets to an attachment's own address are the tunnel's, tagged frames the VLAN attachments', the rest
-// the plain one's. Immutable after start.
+// An attachment is a side and an encapsulation on a port; a port has at most one for tagged frames and one for untagged
+// ones, so that what a frame wears decides where it belongs. Immutable after start.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +50,8 @@ class Attachments {
 
   struct OnPort {
     MacAddress mac;
-    std::uint8_t plain = kNoAttachment;
-    std::vector<std::uint8_t> vlans;
-    std::vector<std::uint8_t> tunnels;
+    std::uint8_t untagged = kNoAttachment;  ///< plain or a tunnel
+    std::uint8_t vlan = kNoAttachment;
   };
 
   /// `port_macs` in the order of `config.ports`. The loader has checked that nothing collides.

@@ -212,27 +212,24 @@ bool enter_segment(Packet& packet, const Attachment& attachment, std::uint32_t i
   return packet.slot != kNone;
 }
 
-Parsed parse_plain(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
-  const std::uint8_t index = context.attachments.on_port(packet.port).plain;
-  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
-  const Attachment& attachment = context.attachments[index];
+Parsed parse_plain(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
+                   const Context& context) {
   const std::uint32_t id = attachment.side == Side::kInside ? attachment.mapping : 0;
   if (!enter_segment(packet, attachment, id, context.tables)) return fail(packet, Drop::unknown_segment);
   return parse_in_segment(packet, carrier, bytes, context);
 }
 
 Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Context& context) {
-  const auto& attachments = context.attachments.on_port(packet.port).vlans;
-  if (attachments.empty()) return fail(packet, Drop::unknown_attachment);
+  const std::uint8_t index = context.attachments.on_port(packet.port).vlan;
+  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
   const auto* vlan = bytes.take<VlanHeader>();
   if (vlan == nullptr) return fail(packet, Drop::truncated);
   carrier.ether_type = swap16(vlan->ether_type_be);
   const std::uint32_t id = swap16(vlan->tci_be) & 0x0fffU;
-  for (const std::uint8_t index : attachments) {
-    if (!enter_segment(packet, context.attachments[index], id, context.tables)) continue;
-    return parse_in_segment(packet, carrier, bytes, context);
+  if (!enter_segment(packet, context.attachments[index], id, context.tables)) {
+    return fail(packet, Drop::unknown_segment);
   }
-  return fail(packet, Drop::unknown_segment);
+  return parse_in_segment(packet, carrier, bytes, context);
 }
 
 bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
@@ -263,50 +260,36 @@ Parsed parse_vxlan(Packet& packet, const Attachment& attachment, Carrier carrier
   return parse_in_segment(packet, carrier, bytes, context);
 }
 
-// An untagged IPv4 frame on a port that has tunnels: a tunnel's, when it is addressed to the tunnel's own address.
-Parsed parse_underlay(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
-  const auto& on_port = context.attachments.on_port(packet.port);
-  const bool has_plain = on_port.plain != Attachments::kNoAttachment;
-  if (carrier.dst != on_port.mac) {
-    return has_plain ? parse_plain(packet, carrier, bytes, context) : fail(packet, Drop::not_ours);
-  }
-  Bytes inner = bytes;
-  const auto* ip = take_ipv4(packet, inner);
+// On a tunnel's underlay: IPv4 to the tunnel's own address and port is the tunnel's, and nothing else is anybody's.
+Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
+                      const Context& context) {
+  if (carrier.dst != attachment.port_mac) return fail(packet, Drop::not_ours);
+  const auto* ip = take_ipv4(packet, bytes);
   if (ip == nullptr) return Parsed::kDropped;
-  const UdpHeader* udp = nullptr;
-  bool addressed_to_us = false;
-  for (const std::uint8_t index : on_port.tunnels) {
-    const Attachment& attachment = context.attachments[index];
-    if (ip->dst() != attachment.address) continue;
-    addressed_to_us = true;
-    if (is_fragment(*ip)) return fail(packet, Drop::fragment);
-    if (ip->protocol != static_cast<std::uint8_t>(Protocol::kUdp)) continue;
-    Bytes behind = inner;
-    udp = behind.take<UdpHeader>();
-    if (udp == nullptr) return fail(packet, Drop::truncated);
-    if (swap16(udp->dst_be) != attachment.udp_port) continue;
-    const std::uint32_t length = swap16(udp->length_be);
-    if (length < sizeof(UdpHeader) || length > inner.left) return fail(packet, Drop::bad_tunnel_header);
-    Carrier tunnel{};
-    tunnel.tunnel_source = ip->src();
-    return parse_vxlan(packet, attachment, tunnel, {behind.at, length - static_cast<std::uint32_t>(sizeof(UdpHeader))},
-                       context);
-  }
-  if (has_plain && !addressed_to_us) return parse_plain(packet, carrier, bytes, context);
-  return fail(packet, addressed_to_us ? Drop::unknown_attachment : Drop::not_ours);
+  if (ip->dst() != attachment.address) return fail(packet, Drop::not_ours);
+  if (is_fragment(*ip)) return fail(packet, Drop::fragment);
+  if (ip->protocol != static_cast<std::uint8_t>(Protocol::kUdp)) return fail(packet, Drop::unknown_attachment);
+  const std::uint32_t available = bytes.left;
+  const auto* udp = bytes.take<UdpHeader>();
+  if (udp == nullptr) return fail(packet, Drop::truncated);
+  if (swap16(udp->dst_be) != attachment.udp_port) return fail(packet, Drop::unknown_attachment);
+  const std::uint32_t length = swap16(udp->length_be);
+  if (length < sizeof(UdpHeader) || length > available) return fail(packet, Drop::bad_tunnel_header);
+  bytes.left = length - static_cast<std::uint32_t>(sizeof(UdpHeader));
+  Carrier tunnel{};
+  tunnel.tunnel_source = ip->src();
+  return parse_vxlan(packet, attachment, tunnel, bytes, context);
 }
 
-// ARP on a port with tunnels and a plain attachment belongs to the tunnel it asks for, else to the segment.
-bool is_underlay_arp(const Packet& packet, Bytes bytes, const Context& context) {
-  const auto& on_port = context.attachments.on_port(packet.port);
-  if (on_port.tunnels.empty()) return false;
-  if (on_port.plain == Attachments::kNoAttachment) return true;
-  const auto* arp = bytes.take<ArpPacket>();
-  if (arp == nullptr) return true;
-  for (const std::uint8_t index : on_port.tunnels) {
-    if (Ipv4Address::from_network(arp->target_be) == context.attachments[index].address) return true;
-  }
-  return false;
+Parsed parse_untagged(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
+  const std::uint8_t index = context.attachments.on_port(packet.port).untagged;
+  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
+  const Attachment& attachment = context.attachments[index];
+  if (!attachment.is_tunnel()) return parse_plain(packet, attachment, carrier, bytes, context);
+  if (carrier.ether_type == kEtherTypeIpv4) return parse_underlay(packet, attachment, carrier, bytes, context);
+  packet.attachment = index;
+  packet.environment_mac = carrier.src;
+  return parse_arp(packet, carrier, bytes);
 }
 
 }  // namespace
@@ -320,14 +303,8 @@ Parsed decapsulate(Packet& packet, const Attachments& attachments, const Tables&
     case kEtherTypeVlan:
       return parse_vlan(packet, carrier, bytes, context);
     case kEtherTypeIpv4:
-      if (attachments.on_port(packet.port).tunnels.empty()) return parse_plain(packet, carrier, bytes, context);
-      return parse_underlay(packet, carrier, bytes, context);
     case kEtherTypeArp:
-      if (!is_underlay_arp(packet, bytes, context)) return parse_plain(packet, carrier, bytes, context);
-      packet.attachment = attachments.on_port(packet.port).tunnels.front();
-      packet.slot = kNone;
-      packet.environment_mac = carrier.src;
-      return parse_arp(packet, carrier, bytes);
+      return parse_untagged(packet, carrier, bytes, context);
     default:
       return fail(packet, Drop::unknown_ethertype);
   }

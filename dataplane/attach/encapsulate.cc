@@ -45,16 +45,17 @@ std::uint8_t* prepend_vxlan(const Attachment& attachment, const FrameHeaders& he
   frame = prepend(udp, frame);
   // With DF the identification means nothing (RFC 6864 4.1); without, routers may cut, and the entropy tells
   // datagrams of different flows apart.
-  Ipv4Header ip{.version_ihl = 0x45,
-                .dscp_ecn = 0,
-                .total_length_be = swap16(static_cast<std::uint16_t>(udp_length + sizeof(Ipv4Header))),
-                .identification_be = attachment.df ? std::uint16_t{0} : swap16(static_cast<std::uint16_t>(headers.entropy)),
-                .fragment_be = attachment.df ? swap16(kIpv4DontFragment) : std::uint16_t{0},
-                .ttl = attachment.ttl,
-                .protocol = static_cast<std::uint8_t>(Protocol::kUdp),
-                .checksum = 0,
-                .src_be = attachment.address.network(),
-                .dst_be = headers.tunnel_end.network()};
+  Ipv4Header ip{
+      .version_ihl = 0x45,
+      .dscp_ecn = 0,
+      .total_length_be = swap16(static_cast<std::uint16_t>(udp_length + sizeof(Ipv4Header))),
+      .identification_be = attachment.df ? std::uint16_t{0} : swap16(static_cast<std::uint16_t>(headers.entropy)),
+      .fragment_be = attachment.df ? swap16(kIpv4DontFragment) : std::uint16_t{0},
+      .ttl = attachment.ttl,
+      .protocol = static_cast<std::uint8_t>(Protocol::kUdp),
+      .checksum = 0,
+      .src_be = attachment.address.network(),
+      .dst_be = headers.tunnel_end.network()};
   ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
   frame = prepend(ip, frame);
   return prepend_ethernet(

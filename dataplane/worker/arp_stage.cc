@@ -22,25 +22,10 @@ std::uint32_t id_on_wire(const ArpPlace& place, const Tables& tables) {
 }  // namespace
 
 ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick now, ArpOrigin origin) {
-  const auto message = read_arp(*reinterpret_cast<const ArpPacket*>(packet.l4));
-  if (!message) return {};
-  if (packet.slot != kNone) {
-    const ArpPlace place{&around_.attachments[packet.attachment], packet.slot};
-    return hear_at(*message, place, packet, tables, now, origin);
-  }
-  // The underlays of all tunnels on the port share its wire.
-  Heard all{.sound = true};
-  for (const std::uint8_t index : around_.attachments.on_port(packet.port).tunnels) {
-    const Heard one = hear_at(*message, {&around_.attachments[index], kNone}, packet, tables, now, origin);
-    all.sound &= one.sound;
-    all.tell_others |= one.tell_others;
-    all.learned |= one.learned;
-  }
-  return all;
-}
-
-ArpStage::Heard ArpStage::hear_at(const ArpMessage& message, const ArpPlace& place, const Packet& packet,
-                                  const Tables& tables, Tick now, ArpOrigin origin) {
+  const auto read = read_arp(*reinterpret_cast<const ArpPacket*>(packet.l4));
+  if (!read) return {};
+  const ArpMessage& message = *read;
+  const ArpPlace place{&around_.attachments[packet.attachment], packet.slot};
   const Attachment& attachment = *place.attachment;
   if (our_mac(message.sender, place, around_.attachments, tables)) return {};
   Heard heard{.sound = true};

@@ -48,8 +48,6 @@ class ArpStage {
   void announce_interface(std::uint32_t interface, const Tables& tables, Tick now);
 
  private:
-  Heard hear_at(const ArpMessage& message, const ArpPlace& place, const Packet& packet, const Tables& tables, Tick now,
-                ArpOrigin origin);
   void answer(const ArpMessage& request, const MacAddress& ours, const ArpPlace& place, const Packet& packet,
               const Tables& tables, Tick now);
   void ask_underlay(const Neighbour& neighbour, Tick now);
