@@ -203,11 +203,11 @@ def close_account(lab, say):
 
 
 def walk_one_packet(lab, say):
-    """6. The decisions for one request and its reply."""
+    """6. The decisions for the SYN of a web request and for the answer to it."""
     mappings = lab.hypernat_json("mappings")["Mappings"]
     mapping = next(entry["Number"] for entry in mappings if "acme-web" in entry["Functions"])
-    trace = lab.trace(mapping, "--protocol", "icmp")
-    expect(finish(lab.invoke("acme-web", "ping", "-q", "-c", "1", topology.WEB), "the ping"), "no answer")
+    trace = lab.trace(mapping, "--protocol", "tcp", "--port", "80")
+    expect(finish(lab.invoke("acme-web"), "the request"), "no page")
     text = finish(trace, "hypernat trace", 20)
     say(text)
     for word in ("outbound", "inbound"):
