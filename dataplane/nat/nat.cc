@@ -12,7 +12,7 @@ namespace hypernat::dataplane {
 namespace {
 
 // Bounds of what one call of `maintain` does.
-constexpr std::uint32_t kTimerSteps = 64;
+constexpr std::uint32_t kTimerSteps = 128;  // two for each packet of a full burst, were they all to open flows
 constexpr std::uint32_t kSweepSteps = 256;
 constexpr std::uint32_t kRemoteSteps = 16;
 
@@ -193,9 +193,13 @@ void Nat::State::rewrite(Burst& burst) {
 }
 
 void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
-  if ((packet.peer != flow.peer || packet.attachment != flow.attachment) && !belongs_to_flow(packet, flow)) return;
+  const bool another_way = packet.peer != flow.peer || packet.attachment != flow.attachment;
+  if (another_way && !may_come_another_way(packet)) return;
   if (flow.protocol == Protocol::kTcp) {
-    if (flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags)) flow.environment_mac = packet.environment_mac;
+    // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold.
+    const bool revives = flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags);
+    if (revives && !permitted_by_rules(packet, tables->mappings[packet.slot])) return;
+    if (revives || another_way) learn_way(packet, flow);
     if (advance_tcp(flow, Side::kInside, packet.tcp_flags, now)) {
       wheel.disarm(flows, number);
       arm(number, now);
@@ -239,17 +243,17 @@ void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t numbe
   packet.verdict = Verdict::kForward;
 }
 
-// A packet that comes another way than the flow's: only one that opens anew may move the flow there.
-bool Nat::State::belongs_to_flow(Packet& packet, Flow& flow) const {
-  if (packet.protocol != Protocol::kTcp || !opens_tcp(packet.tcp_flags)) {
-    drop_packet(packet, Drop::wrong_tunnel_peer);
-    return false;
-  }
-  if (!judge_source(packet)) return false;
+// Only a packet that opens anew may move a flow to another tunnel peer.
+bool Nat::State::may_come_another_way(Packet& packet) const {
+  if (packet.protocol == Protocol::kTcp && opens_tcp(packet.tcp_flags)) return judge_source(packet);
+  drop_packet(packet, Drop::wrong_tunnel_peer);
+  return false;
+}
+
+void Nat::State::learn_way(const Packet& packet, Flow& flow) {
   flow.peer = packet.peer;
   flow.attachment = packet.attachment;
   flow.environment_mac = packet.environment_mac;
-  return true;
 }
 
 void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {

@@ -36,7 +36,8 @@ struct Nat::State {
   void count_drops(std::span<Packet* const> packets);
 
   bool judge_segment(Packet& packet) const;
-  bool belongs_to_flow(Packet& packet, Flow& flow) const;
+  bool may_come_another_way(Packet& packet) const;
+  static void learn_way(const Packet& packet, Flow& flow);
   void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
   void forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
   void carry_counts(Flow& flow, std::uint32_t number);
@@ -45,6 +46,7 @@ struct Nat::State {
   struct Opening;
   void open(Packet& packet, Tick now);
   bool permit(Opening& opening) const;
+  bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
   bool claim(Opening& opening);
   bool choose_port(Opening& opening);
   bool enter(Opening& opening, Tick now);

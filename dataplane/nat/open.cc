@@ -86,22 +86,27 @@ bool Nat::State::permit(Opening& opening) const {
     drop_packet(packet, Drop::no_interface);
     return false;
   }
-  const bool icmp = packet.protocol == Protocol::kIcmp;
-  packet.rule = opening.mapping.rules->find({.protocol = packet.protocol,
-                                             .destination = packet.dst,
-                                             .destination_port = packet.dst_port,
-                                             .icmp_type = icmp ? packet.l4[0] : std::uint8_t{0},
-                                             .icmp_code = icmp ? packet.l4[1] : std::uint8_t{0}});
-  if (packet.rule == CompiledRules::kNoRule) {
-    drop_packet(packet, Drop::egress_refused);
-    return false;
-  }
+  if (!permitted_by_rules(packet, opening.mapping)) return false;
   const auto target = opening.subnet.routes->find(packet.dst);
   if (!target || *target == config::RouteTarget::kBlackhole) {
     drop_packet(packet, Drop::no_route);
     return false;
   }
   opening.next_hop_address = *target == config::RouteTarget::kLocal ? packet.dst : opening.subnet.router;
+  return true;
+}
+
+bool Nat::State::permitted_by_rules(Packet& packet, const MappingEntry& mapping) const {
+  const bool icmp = packet.protocol == Protocol::kIcmp;
+  packet.rule = mapping.rules->find({.protocol = packet.protocol,
+                                     .destination = packet.dst,
+                                     .destination_port = packet.dst_port,
+                                     .icmp_type = icmp ? packet.l4[0] : std::uint8_t{0},
+                                     .icmp_code = icmp ? packet.l4[1] : std::uint8_t{0}});
+  if (packet.rule == CompiledRules::kNoRule) {
+    drop_packet(packet, Drop::egress_refused);
+    return false;
+  }
   return true;
 }
 
@@ -177,9 +182,7 @@ bool Nat::State::enter(Opening& opening, Tick now) {
   flow.mapping_slot = packet.slot;
   flow.interface_slot = opening.interface_slot;
   flow.next_hop = opening.next_hop;
-  flow.peer = packet.peer;
-  flow.environment_mac = packet.environment_mac;
-  flow.attachment = packet.attachment;
+  learn_way(packet, flow);
   compile_rewrite(flow);
   FlowCold& cold = flows.cold(opening.number);
   cold.mapping_number = to_number(opening.mapping.number);

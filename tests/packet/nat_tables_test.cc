@@ -164,6 +164,21 @@ TEST(NewRules, govern_new_flows_only) {
   EXPECT_TRUE(world.outbound(query(4001)).dropped(Drop::egress_refused));
 }
 
+TEST(NewRules, govern_a_connection_that_reopens_a_closing_flow) {
+  NatWorld world;
+  const auto segment = [](const char* flags) {
+    return Ip{.src = kClient, .dst = kServer} / craft::Tcp{.src = 4000, .dst = 80, .flags = flags};
+  };
+  ASSERT_TRUE(world.outbound(segment("S")).opened);
+  config::Table next = two_tenants();
+  next.rule_sets[0].rules.clear();
+  world.publish(next);
+  EXPECT_TRUE(world.outbound(segment("S")).forwarded()) << "the same connection";
+  EXPECT_TRUE(world.outbound(segment("R")).forwarded());
+  EXPECT_TRUE(world.outbound(segment("S")).dropped(Drop::egress_refused)) << "another one";
+  EXPECT_STREQ(name_of(world.flows().front().state), "closing") << "and the refusal changes nothing";
+}
+
 TEST(NewRoutes, govern_new_flows_only) {
   NatWorld world;
   ASSERT_TRUE(world.outbound(query()).opened);
