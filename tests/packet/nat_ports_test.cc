@@ -53,7 +53,7 @@ class PortsOfWorkers : public testing::TestWithParam<std::uint16_t> {};
 
 TEST_P(PortsOfWorkers, are_all_found_once_on_both_interfaces_and_then_exhausted) {
   const std::uint16_t workers = GetParam();
-  NatWorld world({.table = with_two_interfaces(), .workers = workers, .flows = 140'000});
+  NatWorld world({.table = with_two_interfaces(), .workers = workers, .flows = 150'000U / workers});
   EXPECT_EQ(open_until_exhausted(world, workers), 2 * kInterfacePorts);
   EXPECT_EQ(world.open_flows(), 2 * kInterfacePorts);
 
