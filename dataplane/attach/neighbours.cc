@@ -9,6 +9,7 @@ namespace {
 
 // Entries that one call looks at, at most, beside the ones it is told of.
 constexpr std::uint32_t kScan = 64;
+constexpr std::size_t kShares = 4096;
 
 }  // namespace
 
@@ -16,16 +17,20 @@ Neighbours::Neighbours(const Options& options)
     : options_(options),
       entries_(options.capacity),
       buckets_(std::bit_ceil(std::max<std::uint32_t>(options.capacity, 1)) * 2, kNone),
-      soon_(options.capacity) {
+      soon_(options.capacity),
+      shares_(kShares) {
   free_.reserve(options.capacity);
   for (std::uint32_t index = options.capacity; index > 0; --index) free_.push_back(index - 1);
 }
 
-std::uint32_t Neighbours::home_of(std::uint64_t key) const {
+std::uint64_t Neighbours::mix(std::uint64_t key) const {
   const auto product =
       static_cast<unsigned __int128>(key ^ options_.secret) * ((options_.secret << 1) ^ 0x9e3779b97f4a7c15ULL);
-  const auto folded = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  return static_cast<std::uint32_t>(folded) & static_cast<std::uint32_t>(buckets_.size() - 1);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint32_t Neighbours::home_of(std::uint64_t key) const {
+  return static_cast<std::uint32_t>(mix(key)) & static_cast<std::uint32_t>(buckets_.size() - 1);
 }
 
 // The bucket that holds `key`, or the empty one where it would go.
@@ -46,6 +51,8 @@ std::uint32_t Neighbours::find(Link link, Ipv4Address address) const {
 
 std::uint32_t Neighbours::acquire(Link link, Ipv4Address address) {
   std::uint32_t index = find(link, address);
+  const bool held = index != kNone && entries_[index].references > 0;
+  if (!held && share_of(link) >= (capacity() + 1) / 2) return kNone;
   if (index == kNone) {
     index = take_place();
     if (index == kNone) return kNone;
@@ -54,13 +61,14 @@ std::uint32_t Neighbours::acquire(Link link, Ipv4Address address) {
     ++size_;
     ask_soon(index);
   }
+  if (!held) ++share_of(link);
   ++entries_[index].references;
   return index;
 }
 
 void Neighbours::release(std::uint32_t index) {
   assert(entries_[index].references > 0);
-  --entries_[index].references;
+  if (--entries_[index].references == 0) --share_of(entries_[index].link);
 }
 
 // A free entry, or one that nobody holds. The search goes round like a clock's hand and gives up after a while: when

@@ -2,8 +2,9 @@
 //
 // One per worker, owned by it; what one worker learns it tells the others as a copy of the ARP packet. Flows hold an
 // index, never a MAC, so that a neighbour that moves is one write. Nothing waits for resolution here: the worker's
-// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`. Everything is
-// allocated by the constructor.
+// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`. One link holds at
+// most half of the table, so that a tenant who calls every address of a subnet leaves room for the others. Everything
+// is allocated by the constructor.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +72,8 @@ class Neighbours {
 
   explicit Neighbours(const Options& options);
 
-  /// Index of `address` on `link`, made when it is new; the caller holds one reference. kNone: the table is full.
+  /// Index of `address` on `link`, made when it is new; the caller holds one reference. kNone: the table is full, or
+  /// the link has its share of it.
   std::uint32_t acquire(Link link, Ipv4Address address);
   /// One more reference to an entry that somebody holds.
   void retain(std::uint32_t index) { ++entries_[index].references; }
@@ -94,6 +96,8 @@ class Neighbours {
   static std::uint64_t key_of(Link link, Ipv4Address address) {
     return std::uint64_t{link.value} << 32 | address.network();
   }
+  std::uint32_t& share_of(Link link) { return shares_[mix(link.value) % shares_.size()]; }
+  std::uint64_t mix(std::uint64_t key) const;
   std::uint32_t home_of(std::uint64_t key) const;
   std::uint32_t bucket_of(std::uint64_t key) const;
   std::uint32_t take_place();
@@ -107,7 +111,8 @@ class Neighbours {
   std::vector<std::uint32_t> soon_;     ///< a queue of entries to ask without delay; each is in it at most once
   std::uint32_t soon_head_ = 0;
   std::uint32_t soon_size_ = 0;
-  std::vector<std::uint32_t> free_;  ///< indices of entries nobody has
+  std::vector<std::uint32_t> shares_;  ///< held entries by hash of their link; links that meet there share a share
+  std::vector<std::uint32_t> free_;    ///< indices of entries nobody has
   std::uint32_t size_ = 0;
   std::uint32_t cursor_ = 0;  ///< where `due` goes on
   std::uint32_t clock_ = 0;   ///< where the search for an entry that nobody holds goes on

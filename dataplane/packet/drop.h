@@ -41,7 +41,7 @@ namespace hypernat::dataplane {
   X(flow_table_full, "every flow entry of the worker is in use")                                   \
   X(ports_exhausted, "no interface of the mapping has a free port towards this remote endpoint")   \
   X(port_search_failed, "ports are free, but the bounded search found none")                       \
-  X(next_hop_table_full, "every next-hop entry of the worker is in use")                           \
+  X(next_hop_table_full, "every next-hop entry of the worker is in use, or the subnet holds half") \
   X(next_hop_unresolved, "the next hop did not answer, or too many packets wait for it")           \
   X(too_big, "the packet does not fit the attachment's MTU")                                       \
   X(bad_arp, "an ARP packet that contradicts itself or claims what it can not own")                \

@@ -104,17 +104,34 @@ TEST(Neighbours, NotInUseAreNotAskedFor) {
 TEST(Neighbours, PlacesOfTheUnheldAreGivenAwayAndOthersNever) {
   Neighbours neighbours(kSmall);
   std::array<std::uint32_t, 8> held{};
-  for (std::uint8_t i = 0; i < 8; ++i) held[i] = neighbours.acquire(kSubnet, Ipv4Address::of(10, 0, 1, i));
-  EXPECT_EQ(neighbours.acquire(kSubnet, kRouter), held[1]);
-  neighbours.release(held[1]);
-  EXPECT_EQ(neighbours.acquire(kSubnet, Ipv4Address::of(10, 0, 1, 99)), kNone);
+  for (std::uint8_t i = 0; i < 8; ++i) {
+    held[i] = neighbours.acquire(Link::subnet(SubnetNumber{i / 4U}), Ipv4Address::of(10, 0, 1, i));
+  }
+  const Ipv4Address one_more = Ipv4Address::of(10, 0, 1, 99);
+  EXPECT_EQ(neighbours.acquire(kSubnet, one_more), kNone);
   due(neighbours, 0);
   neighbours.release(held[3]);
-  const std::uint32_t made = neighbours.acquire(kSubnet, Ipv4Address::of(10, 0, 1, 99));
+  const std::uint32_t made = neighbours.acquire(kSubnet, one_more);
   EXPECT_EQ(made, held[3]);
-  EXPECT_EQ(neighbours.find(kSubnet, Ipv4Address::of(10, 0, 1, 3)), kNone);
+  EXPECT_EQ(neighbours.find(Link::subnet(SubnetNumber{0}), Ipv4Address::of(10, 0, 1, 3)), kNone);
   EXPECT_EQ(neighbours[made].state, NeighbourState::kUnresolved);
   EXPECT_EQ(due(neighbours, 1), std::vector{made});
+}
+
+TEST(Neighbours, OneLinkHoldsHalfOfTheTableAndNoMore) {
+  Neighbours neighbours({.capacity = 64, .secret = 3});
+  std::uint32_t taken = 0;
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    if (neighbours.acquire(kSubnet, Ipv4Address::from_host(i)) != kNone) ++taken;
+  }
+  EXPECT_EQ(taken, 32U);
+  EXPECT_NE(neighbours.acquire(Link::subnet(SubnetNumber{8}), kRouter), kNone);
+  EXPECT_NE(neighbours.acquire(kSubnet, Ipv4Address::from_host(0)), kNone) << "what is held stays reachable";
+  due(neighbours, 0);
+  due(neighbours, 0);
+  due(neighbours, 0);
+  neighbours.release(neighbours.find(kSubnet, Ipv4Address::from_host(1)));
+  EXPECT_NE(neighbours.acquire(kSubnet, Ipv4Address::from_host(1000)), kNone) << "what is not held takes no share";
 }
 
 TEST(Neighbours, TimeMayWrapRound) {
