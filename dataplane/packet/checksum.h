@@ -31,7 +31,7 @@ inline std::uint16_t sum_of(std::span<const std::uint8_t> bytes) {
     sum += word;
   }
   std::uint32_t rest = 0;
-  std::memcpy(&rest, bytes.data() + at, bytes.size() - at);
+  if (at < bytes.size()) std::memcpy(&rest, bytes.data() + at, bytes.size() - at);
   return fold_sum(sum + rest);
 }
 
