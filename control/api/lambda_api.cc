@@ -230,7 +230,7 @@ ApiResponse Api::invoke_function(const ApiRequest& request, const FunctionName& 
     throw invalid_parameter("X-Amz-Invocation-Type: found \"" + type + "\"; expected RequestResponse or DryRun");
   Function function;
   const auto place = controller_.read([&](Controller::Lifecycle& lifecycle) {
-    function = lifecycle.functions.invocable(name.account, name.name);
+    function = lifecycle.functions.invocable(name.account, name.name, lifecycle.live);
     return lifecycle.placement.choose(function, lifecycle.now);
   });
   if (type == "DryRun") return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
@@ -260,7 +260,7 @@ ApiResponse Api::place(const ApiRequest& request) {
   if (!config::is_account(account)) throw unexpected("Account", '"' + account + '"', "12 decimal digits");
   const auto name = resolve(account, identifier);
   return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
-    const auto function = lifecycle.functions.invocable(name.account, name.name);
+    const auto function = lifecycle.functions.invocable(name.account, name.name, lifecycle.live);
     const auto place = lifecycle.placement.choose(function, lifecycle.now);
     return Json{{"WorkerHost", place.host.name},
                 {"Socket", place.host.socket},

@@ -48,11 +48,13 @@ Function Functions::function(const std::string& account, const std::string& name
   throw not_found("Function not found: " + name + " of account " + account);
 }
 
-Function Functions::invocable(const std::string& account, const std::string& name) {
+Function Functions::invocable(const std::string& account, const std::string& name,
+                              const std::vector<config::DataplaneStatus>& live) {
   auto found = function(account, name);
   if (found.state == FunctionState::kActive) return found;
+  const auto reason = state_reason(found, live);
   throw conflict("The operation cannot be performed at this time. The function is currently in the following state: " +
-                 to_string(found.state) + (found.reason.empty() ? "" : " (" + found.reason + ")"));
+                 to_string(found.state) + (reason.empty() ? "" : " (" + reason + ")"));
 }
 
 std::vector<NetworkConfiguration> Functions::resolve(const std::string& account, const FunctionNetwork& network) {

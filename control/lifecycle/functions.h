@@ -40,8 +40,9 @@ class Functions {
 
   /// Throws a Refusal when there is none.
   Function function(const std::string& account, const std::string& name);
-  /// The function, when it can be invoked; a Refusal saying why not.
-  Function invocable(const std::string& account, const std::string& name);
+  /// The function, when it can be invoked; a Refusal saying why not, and what is being waited for.
+  Function invocable(const std::string& account, const std::string& name,
+                     const std::vector<config::DataplaneStatus>& live);
 
   /// The VPC that a network lies in; empty for none.
   std::string vpc_of(const std::string& account, const FunctionNetwork& network);

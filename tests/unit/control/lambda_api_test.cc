@@ -83,7 +83,8 @@ TEST(CreateFunction, refuses_each_mistake_by_name) {
 TEST(Bodies, that_are_not_a_json_object_are_refused) {
   World world;
   world.declare();
-  for (const std::string body : {"", "{", "[]", "7", "{\"a\":1}x", "\xff", std::string(100'000, '[').c_str()})
+  const std::vector<std::string> bodies{"", "{", "[]", "7", "{\"a\":1}x", "\xff", std::string(100'000, '[')};
+  for (const auto& body : bodies)
     EXPECT_EQ(world.call("POST", kFunctions, body).error, "InvalidRequestContentException") << body.substr(0, 10);
   EXPECT_EQ(world.call("POST", kFunctions, std::string(kMaxBody + 1, ' ')).error, "RequestTooLargeException");
 }
@@ -152,6 +153,7 @@ TEST(Invocation, is_refused_with_a_reason_while_nothing_can_run) {
   EXPECT_EQ(pending.status, 409);
   EXPECT_EQ(pending.error, "ResourceConflictException");
   EXPECT_NE(pending.body["Message"].get<std::string>().find("Pending"), std::string::npos);
+  EXPECT_NE(pending.body["Message"].get<std::string>().find("no data plane is alive"), std::string::npos);
   EXPECT_EQ(world.call("POST", "/hypernat/v1/placements", {{"Account", kAcme}, {"FunctionName", "web"}}).status, 409);
   world.run();
   const auto nowhere = world.call("POST", path);
