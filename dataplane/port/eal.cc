@@ -32,7 +32,8 @@ Eal::Eal(const std::string& file_prefix, const std::vector<std::string>& argumen
   spdlog::info("EAL:{}", line);
   argv.push_back(nullptr);
   if (rte_eal_init(static_cast<int>(arguments_.size()), argv.data()) < 0) {
-    throw std::runtime_error("EAL does not start with the arguments" + line + ": " + rte_strerror(rte_errno));
+    throw std::runtime_error("EAL does not start with the arguments" + line + ": " + rte_strerror(rte_errno) +
+                             "; a machine without hugepages needs --no-huge -m 512");
   }
   const int error = rte_pdump_init();
   pdump_ = error == 0;

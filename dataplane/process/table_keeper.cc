@@ -41,7 +41,7 @@ std::string TableKeeper::refusal() const {
 void TableKeeper::refuse(const std::string& reason) {
   const std::lock_guard lock(mutex_);
   if (reason == refusal_) return;
-  if (!reason.empty()) spdlog::error("table refused: {}; generation {} stays", reason, current_->generation);
+  if (!reason.empty()) spdlog::warn("table not taken: {}; generation {} stays", reason, current_->generation);
   refusal_ = reason;
 }
 
