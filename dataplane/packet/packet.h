@@ -19,10 +19,10 @@ using Tick = std::uint32_t;
 enum class Side : std::uint8_t { kInside, kOutside };
 
 enum class Verdict : std::uint8_t {
-  kPending,  ///< still on its way through the stages
-  kForward,  ///< rewritten; `egress` says where to
-  kDrop,     ///< `drop` says why
-  kReset,    ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
+  kPending,     ///< still on its way through the stages
+  kForward,     ///< rewritten; `egress` says where to
+  kDrop,        ///< `drop` says why
+  kReset,       ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
   kConsumed,    ///< ARP: answered or learned from, and done with
   kHandedOver,  ///< with the worker that is its home
 };
