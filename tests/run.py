@@ -23,10 +23,12 @@ PYTHON = "/usr/bin/python3"
 TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "ip", "meson",
          "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
 
+# Without optimisation and with line numbers only, which halves the time; with sanitizers gcc sees errors that are none.
+QUICKLY = ["-Doptimization=0", "-Ddebug=false", "-Dwerror=false", "-Db_lundef=false"]
 SANITIZERS = {
     "address": {
         "folder": "build-asan",
-        "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"],
+        "options": [*QUICKLY, "-Db_sanitize=address,undefined", "-Dcpp_args=-g1"],
         "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
@@ -34,7 +36,7 @@ SANITIZERS = {
     # The address space must not be laid out at random: gcc 12's runtime knows fewer layouts than the kernel.
     "thread": {
         "folder": "build-tsan",
-        "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
+        "options": [*QUICKLY, "-Db_sanitize=thread", "-Dcpp_args=-g1 -DRTE_USE_C11_MEM_MODEL"],
         "environment": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
         "wrapper": ["setarch", "-R"],
     },
