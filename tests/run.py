@@ -135,7 +135,8 @@ def count_meson(tally, kind, logs, log, results):
     """Adds what the programs wrote; a program that wrote nothing counts as one case with meson's verdict."""
     files = {path.stem: path for path in results.glob("*.xml")}
     reported = 0
-    with open(logs / f"{log}.json", encoding="utf-8") as lines:
+    (log_file,) = logs.glob(f"{log}*.json")  # meson adds the name of a wrapper
+    with open(log_file, encoding="utf-8") as lines:
         for line in lines:
             test = json.loads(line)
             program = next((word for word in test["command"] if "/test" in word), test["command"][0])
