@@ -1,5 +1,6 @@
 """Starts the quickstart in namespaces of its own, hands it our signals, and leaves it behind when it shall be kept."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -61,7 +62,8 @@ def stop():
     kept = [folder for folder in folders.all_of_them() if (folder / PID_FILE).exists()]
     for folder in kept:
         if folders.is_claimed(folder):
-            os.kill(int((folder / PID_FILE).read_text(encoding="ascii")), signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself, or is another pid namespace's
+                os.kill(int((folder / PID_FILE).read_text(encoding="ascii")), signal.SIGTERM)
         limit = time.monotonic() + PATIENCE
         while folder.exists() and folders.is_claimed(folder):
             if time.monotonic() > limit:
