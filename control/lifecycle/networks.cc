@@ -72,6 +72,13 @@ Outcome Networks::put_vpc(const Vpc& vpc) {
       throw conflict("Resolver: found " + to_string(*vpc.resolver) + ", which is an interface's address in " +
                      subnet.id);
   }
+  for (const auto& table : list_route_tables(database_, vpc.account)) {
+    if (table.vpc != vpc.id) continue;
+    for (const auto& route : table.routes)
+      if (vpc.cidr.contains(route.prefix))
+        throw conflict("Cidr: found " + to_string(vpc.cidr) + "; expected a prefix that does not hold " +
+                       to_string(route.prefix) + ", to which " + table.id + " has a route");
+  }
   return put_if_different(database_, find_vpc(database_, vpc.account, vpc.id), vpc);
 }
 
@@ -79,8 +86,9 @@ Outcome Networks::put_route_table(const RouteTable& table) {
   const auto home = vpc(table.account, table.vpc);
   std::set<Ipv4Prefix> seen;
   for (const auto& route : table.routes) {
-    if (route.prefix == home.cidr)
-      throw invalid_parameter("Routes: found " + to_string(route.prefix) + "; the VPC's own prefix is implied");
+    if (home.cidr.contains(route.prefix))
+      throw invalid_parameter("Routes: found " + to_string(route.prefix) + "; expected destinations beyond " +
+                              to_string(home.cidr) + " of " + home.id + ", whose routes are implied");
     if (!seen.insert(route.prefix).second)
       throw invalid_parameter("Routes: found " + to_string(route.prefix) + " twice");
   }

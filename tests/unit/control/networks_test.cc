@@ -110,7 +110,14 @@ TEST(Put, refuses_mistakes_in_rules_and_routes) {
   };
   const Json route{{"Destination", "0.0.0.0/0"}, {"Target", "router"}};
   EXPECT_EQ(routes({route, route}).error, "InvalidParameterValueException");
-  EXPECT_EQ(routes({{{"Destination", "10.0.0.0/16"}, {"Target", "router"}}}).error, "InvalidParameterValueException");
+  for (const char* inside : {"10.0.0.0/16", "10.0.7.0/24", "10.0.1.9/32"}) {
+    const auto reply = routes({route, {{"Destination", inside}, {"Target", "blackhole"}}});
+    EXPECT_EQ(reply.error, "InvalidParameterValueException");
+    EXPECT_EQ(reply.body["Message"],
+              std::string("Routes: found ") + inside +
+                  "; expected destinations beyond 10.0.0.0/16 of vpc-1, whose routes are implied");
+  }
+  EXPECT_EQ(routes({{{"Destination", "10.0.0.0/15"}, {"Target", "router"}}}).status, 200) << "it reaches beyond";
   EXPECT_EQ(routes({{{"Destination", "0.0.0.0/0"}, {"Target", "local"}}}).error, "InvalidRequestContentException");
   EXPECT_EQ(routes(route).error, "InvalidRequestContentException");
 }
@@ -138,6 +145,23 @@ TEST(Put, refuses_what_would_pull_the_ground_from_under_a_mapping) {
   EXPECT_EQ(world.put("/subnets/subnet-a", subnet).status, 200);
   EXPECT_EQ(world.generation(), generation + 1);
   EXPECT_EQ(world.state("web"), "Active");
+}
+
+TEST(Put, refuses_a_vpc_that_would_swallow_a_route) {
+  World world;
+  world.declare();
+  ASSERT_EQ(world
+                .put("/route-tables/rtb-2",
+                     {{"VpcId", "vpc-1"}, {"Routes", {{{"Destination", "10.1.2.0/24"}, {"Target", "router"}}}}})
+                .status,
+            200);
+  const auto reply = world.put("/vpcs/vpc-1", {{"Cidr", "10.0.0.0/8"}});
+  EXPECT_EQ(reply.error, "ResourceConflictException");
+  EXPECT_EQ(reply.body["Message"],
+            "Cidr: found 10.0.0.0/8; expected a prefix that does not hold 10.1.2.0/24, to which rtb-2 has a route");
+  EXPECT_EQ(world.put("/vpcs/vpc-2", {{"Cidr", "10.0.0.0/8"}}).status, 200) << "another VPC has other routes";
+  EXPECT_EQ(world.erase("/route-tables/rtb-2").status, 204);
+  EXPECT_EQ(world.put("/vpcs/vpc-1", {{"Cidr", "10.0.0.0/8"}}).status, 200);
 }
 
 TEST(Delete, refuses_what_is_in_use_and_says_by_what) {
