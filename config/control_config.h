@@ -48,6 +48,7 @@ struct ControlConfig {
   StoreConfig store;
   LambdaVpcBlocks lambda_vpc;
   std::chrono::milliseconds provisioning_time{90'000};     ///< how long making an interface takes, as in AWS
+  std::chrono::milliseconds environment_time{10'000};      ///< the same, for one environment's own
   std::chrono::milliseconds mapping_reuse_after{600'000};  ///< longer than the data planes' longest timeout
   std::chrono::milliseconds mapping_release_after{0};      ///< how long a mapping outlives its last function
   std::uint32_t interfaces_per_vpc = 250;                  ///< AWS's quota

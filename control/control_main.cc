@@ -95,6 +95,7 @@ void run(const config::ControlConfig& config) {
                                       .worker_host_block = config.lambda_vpc.worker_host_block,
                                       .mapping_reuse_after = config.mapping_reuse_after,
                                       .release_after = config.mapping_release_after,
+                                      .environment_time = config.environment_time,
                                       .interfaces_per_vpc = config.interfaces_per_vpc}});
   Api api(controller, api_settings(config));
   HttpServer server(api, config.listen);

@@ -55,6 +55,10 @@ class Api {
   std::string account_of(const ApiRequest& request) const;
   FunctionName resolve(const std::string& account, const std::string& identifier) const;
 
+  // lease_api.cc
+  ApiResponse leases(const ApiRequest& request, const PathParts& rest);
+  ApiResponse request_lease(const ApiRequest& request);
+
   // management_api.cc
   ApiResponse management(const ApiRequest& request, const PathParts& parts);
   ApiResponse account_objects(const ApiRequest& request, const std::string& account, const PathParts& rest);

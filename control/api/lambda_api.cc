@@ -99,6 +99,16 @@ ApiResponse invocation_response(const InvocationResult& result, const Function& 
   return response;
 }
 
+// The lease with this id, which must have been made for the function.
+Lease lease_for(Controller::Lifecycle& lifecycle, const std::string& id, const Function& function) {
+  const auto uid = parse_lease_id(id);
+  if (!uid) throw unexpected("Lease", '"' + id + '"', "a lease's id, such as \"" + lease_id(1) + '"');
+  const auto lease = lifecycle.leases.lease(*uid).lease;
+  if (lease.account == function.account && lease.function == function.name) return lease;
+  throw conflict("Lease: found " + id + ", which is of function " + lease.function + " of " + lease.account +
+                 "; expected one of " + function.name + " of " + function.account);
+}
+
 // Counts an invocation while it runs.
 class Running {
  public:
@@ -184,7 +194,8 @@ ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, c
     }));
   }
   if (what.empty() && method == "DELETE") {
-    controller_.change([&](Controller::Lifecycle& lifecycle) { lifecycle.functions.erase(name.account, name.name); });
+    controller_.change(
+        [&](Controller::Lifecycle& lifecycle) { lifecycle.functions.erase(name.account, name.name, lifecycle.now); });
     return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
   }
   if (what == "invocations" && method == "POST") return invoke_function(request, name);
@@ -256,12 +267,16 @@ ApiResponse Api::place(const ApiRequest& request) {
   Fields fields(body);
   const auto account = fields.text("Account");
   const auto identifier = fields.text("FunctionName");
+  const auto lease = fields.text("Lease", "");
   fields.finish();
   if (!config::is_account(account)) throw unexpected("Account", '"' + account + '"', "12 decimal digits");
   const auto name = resolve(account, identifier);
   return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
-    const auto function = lifecycle.functions.invocable(name.account, name.name, lifecycle.live);
-    const auto place = lifecycle.placement.choose(function, lifecycle.now);
+    // A lease brings its own mapping, so the function's need not be active.
+    const auto function = lease.empty() ? lifecycle.functions.invocable(name.account, name.name, lifecycle.live)
+                                        : lifecycle.functions.function(name.account, name.name);
+    const auto place = lease.empty() ? lifecycle.placement.choose(function, lifecycle.now)
+                                     : lifecycle.placement.choose(lease_for(lifecycle, lease, function), lifecycle.now);
     return Json{{"WorkerHost", place.host.name},
                 {"Socket", place.host.socket},
                 {"Mapping", place.mapping},

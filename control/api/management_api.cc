@@ -140,6 +140,7 @@ Json mapping_json(Lifecycle& lifecycle, const Mapping& mapping) {
               {"Interfaces", array(list_interfaces(lifecycle.database, mapping.uid))},
               {"Functions", referring_functions(lifecycle.database, mapping.uid)}};
   if (!mapping.reason_code.empty()) object["StateReasonCode"] = mapping.reason_code;
+  if (mapping.lease != 0) object["Lease"] = lease_id(mapping.lease);
   return object;
 }
 
@@ -180,6 +181,7 @@ ApiResponse Api::management(const ApiRequest& request, const PathParts& parts) {
   if (what == "accounts" && rest.empty()) return serve_list(controller_, kAccount, {}, request);
   if (what == "accounts") return account_objects(request, rest.front(), {rest.begin() + 1, rest.end()});
   if (what == "worker-hosts") return worker_hosts(request, rest);
+  if (what == "leases") return leases(request, rest);
   if (what == "placements" && rest.empty() && request.method == "POST") return place(request);
   if (!rest.empty() || request.method != "GET") throw unknown_operation(request);
   if (what == "mappings") return mappings();
@@ -243,6 +245,7 @@ ApiResponse Api::interfaces() {
         object["Account"] = mapping.account;
         object["SubnetId"] = subnet ? subnet->id : std::string();
         object["MappingNumber"] = mapping.number;
+        if (mapping.lease != 0) object["Lease"] = lease_id(mapping.lease);
       }
     }
     return Json{{"Interfaces", list}};
@@ -264,7 +267,8 @@ ApiResponse Api::status() {
                 {"WorkerHosts", hosts},
                 {"Functions", count(lifecycle.database, "functions")},
                 {"Mappings", count(lifecycle.database, "mappings")},
-                {"Interfaces", count(lifecycle.database, "interfaces")}};
+                {"Interfaces", count(lifecycle.database, "interfaces")},
+                {"Leases", count(lifecycle.database, "leases")}};
   }));
 }
 

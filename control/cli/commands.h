@@ -17,6 +17,7 @@ int show_status(const Options& options);
 int show_functions(const Options& options);
 int show_interfaces(const Options& options);
 int show_mappings(const Options& options);
+int show_leases(const Options& options);
 int show_worker_hosts(const Options& options);
 
 // Of a data plane (dataplane_views.cc).
@@ -55,6 +56,10 @@ struct InvokeOptions {
   std::string account;
   std::vector<std::string> command;  ///< empty: the function's own
   bool verbose = false;
+  bool per_environment = false;  ///< through an interface of its own, made now
+  std::optional<std::chrono::milliseconds>
+      provisioning_time;               ///< how long making it takes, unless the control plane says
+  std::chrono::seconds patience{300};  ///< how long to wait for it
 };
 /// Returns the command's own exit code; 128 and the signal's number when a signal ended it.
 int invoke(const Options& options, const InvokeOptions& invoke);

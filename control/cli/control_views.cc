@@ -37,6 +37,12 @@ std::string members_of(const json& objects, const std::string& name) {
   return text;
 }
 
+/// The functions that share a mapping, or the lease that has it alone.
+std::string users_of(const json& mapping) {
+  const auto functions = member_text(mapping, "Functions");
+  return functions.empty() ? member_text(mapping, "Lease") : functions;
+}
+
 /// "Pending (Creating)", or the state alone when there is nothing to add.
 std::string state_of(const json& function) {
   const auto state = member_text(function, "State");
@@ -53,7 +59,8 @@ int show_status(const Options& options) {
   std::cout << "mapping table   generation " << member_text(status, "Generation") << " of epoch "
             << member_text(status, "Epoch") << ", SHA-256 " << member_text(status, "TableSha256") << "\n"
             << "objects         " << member_text(status, "Functions") << " functions, "
-            << member_text(status, "Mappings") << " mappings, " << member_text(status, "Interfaces") << " interfaces\n";
+            << member_text(status, "Mappings") << " mappings, " << member_text(status, "Interfaces") << " interfaces, "
+            << member_text(status, "Leases") << " leases\n";
   if (const auto problem = member_text(status, "StoreProblem"); !problem.empty())
     std::cout << "store           " << problem << "\n";
   std::cout << "\n";
@@ -107,7 +114,8 @@ int show_interfaces(const Options& options) {
                                                   {"STATE", "State"},
                                                   {"ACCOUNT", "Account"},
                                                   {"SUBNET", "SubnetId"},
-                                                  {"MAPPING", "MappingNumber"}});
+                                                  {"MAPPING", "MappingNumber"},
+                                                  {"LEASE", "Lease"}});
   return 0;
 }
 
@@ -118,7 +126,19 @@ int show_mappings(const Options& options) {
   for (const auto& mapping : answer.at("Mappings"))
     table.add({member_text(mapping, "Number"), member_text(mapping, "Account"), member_text(mapping, "SubnetId"),
                member_text(mapping, "SecurityGroupIds"), member_text(mapping, "State"),
-               members_of(mapping.value("Interfaces", json::array()), "Address"), member_text(mapping, "Functions")});
+               members_of(mapping.value("Interfaces", json::array()), "Address"), users_of(mapping)});
+  std::cout << table.to_string();
+  return 0;
+}
+
+int show_leases(const Options& options) {
+  const auto answer = ControlConnection(options.control).get("/hypernat/v1/leases");
+  if (options.output == Output::kJson) return print_json(answer);
+  TextTable table({"LEASE", "ACCOUNT", "FUNCTION", "STATE", "MAPPING", "INTERFACE", "ADDRESS"});
+  for (const auto& lease : answer.at("Leases"))
+    table.add({member_text(lease, "Id"), member_text(lease, "Account"), member_text(lease, "FunctionName"),
+               state_of(lease), member_text(lease, "Mapping"), member_text(lease, "InterfaceId"),
+               member_text(lease, "Address")});
   std::cout << table.to_string();
   return 0;
 }

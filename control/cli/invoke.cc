@@ -7,13 +7,16 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
 #include "control/api/environment_client.h"
+#include "control/cli/caught_signals.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/errors.h"
 #include "control/cli/function_name.h"
+#include "control/cli/lease.h"
 
 namespace hypernat::cli {
 namespace {
@@ -21,6 +24,10 @@ namespace {
 using nlohmann::json;
 
 constexpr int kSignalBase = 128;
+/// A function's longest timeout, and a minute to begin.
+constexpr std::chrono::seconds kLongestInvocation{960};
+
+enum class Detail { kQuiet, kVerbose };
 
 /// A descriptor that was closed by the caller would be taken by the next socket; /dev/null holds its place.
 void hold_standard_streams() {
@@ -46,23 +53,58 @@ control::EnvironmentRequest request_of(const std::string& function, const json& 
   return request;
 }
 
-int follow(control::EnvironmentClient& environment, const std::string& host, bool verbose) {
-  for (;;) {
-    const auto event = environment.next();
-    switch (event.kind) {
-      case control::EnvironmentEventKind::kStarted:
-        if (verbose)
-          std::cerr << "hypernat: environment " << event.address << " in slot " << event.slot << " of " << host
-                    << ", network namespace " << event.namespace_path << "\n";
-        break;
-      case control::EnvironmentEventKind::kExited:
-        return event.code;
-      case control::EnvironmentEventKind::kSignalled:
-        return kSignalBase + event.code;
-      case control::EnvironmentEventKind::kError:
-        throw CommandError("worker host " + host + ": " + event.message);
-    }
+/// What an event means for the command: its exit code, once there is one.
+std::optional<int> exit_code(const control::EnvironmentEvent& event, const std::string& host, Detail detail) {
+  switch (event.kind) {
+    case control::EnvironmentEventKind::kStarted:
+      if (detail == Detail::kVerbose)
+        std::cerr << "hypernat: environment " << event.address << " in slot " << event.slot << " of " << host
+                  << ", network namespace " << event.namespace_path << "\n";
+      return std::nullopt;
+    case control::EnvironmentEventKind::kExited:
+      return event.code;
+    case control::EnvironmentEventKind::kSignalled:
+      return kSignalBase + event.code;
+    case control::EnvironmentEventKind::kError:
+      throw CommandError("worker host " + host + ": " + event.message);
   }
+  return std::nullopt;
+}
+
+/// Runs the command where the placement says; its exit code. `signals`, when there are any, end it.
+int run(const InvokeOptions& invoke, const json& placement, const CaughtSignals* signals) {
+  const auto host = placement.at("WorkerHost").get<std::string>();
+  const auto detail = invoke.verbose ? Detail::kVerbose : Detail::kQuiet;
+  try {
+    control::EnvironmentClient environment(placement.at("Socket").get<std::string>());
+    environment.start(request_of(placement.at("FunctionName").get<std::string>(), placement, invoke.command), {});
+    for (;;) {
+      if (signals != nullptr)
+        if (const auto signal = signals->wait_or_readable(environment.descriptor())) return kSignalBase + *signal;
+      if (const auto code = exit_code(environment.next(), host, detail)) return *code;
+    }
+  } catch (const std::system_error& error) {
+    throw CommandError("worker host " + host + ": " + error.what(),
+                       "is hypernat-workerhost running on this machine? `hypernat worker-hosts` lists them");
+  }
+}
+
+json place(const ControlConnection& control, const FunctionName& function, json wish) {
+  wish["FunctionName"] = function.name;
+  wish["Account"] = function.account;
+  auto placement = control.send("POST", "/hypernat/v1/placements", wish, function.account);
+  placement["FunctionName"] = function.name;
+  return placement;
+}
+
+/// The cold start of before 2019: an interface is made on the way, and gone afterwards.
+int invoke_with_lease(const ControlConnection& control, const FunctionName& function, const InvokeOptions& invoke) {
+  const CaughtSignals signals;
+  const HeldLease lease(control, {.function = function,
+                                  .lifetime = invoke.patience + kLongestInvocation,
+                                  .provisioning_time = invoke.provisioning_time});
+  if (const auto signal = lease.wait_until_active(signals, invoke.patience)) return kSignalBase + *signal;
+  return run(invoke, place(control, function, {{"Lease", lease.id()}}), &signals);
 }
 
 }  // namespace
@@ -73,18 +115,8 @@ int invoke(const Options& options, const InvokeOptions& invoke) {
   auto wanted = parse_function_name(invoke.function);
   if (wanted.account.empty()) wanted.account = invoke.account;
   const auto function = resolve(control, wanted);
-  const auto placement =
-      control.send("POST", "/hypernat/v1/placements", {{"FunctionName", function.name}, {"Account", function.account}},
-                   function.account);
-  const auto host = placement.at("WorkerHost").get<std::string>();
-  try {
-    control::EnvironmentClient environment(placement.at("Socket").get<std::string>());
-    environment.start(request_of(function.name, placement, invoke.command), {});
-    return follow(environment, host, invoke.verbose);
-  } catch (const std::system_error& error) {
-    throw CommandError("worker host " + host + ": " + error.what(),
-                       "is hypernat-workerhost running on this machine? `hypernat worker-hosts` lists them");
-  }
+  if (invoke.per_environment) return invoke_with_lease(control, function, invoke);
+  return run(invoke, place(control, function, json::object()), nullptr);
 }
 
 }  // namespace hypernat::cli

@@ -36,6 +36,8 @@ void add_views(CLI::App& app, CommandLine& line) {
   add_view(app, line, "functions", "Functions, and the interface each of them leaves through", show_functions);
   add_view(app, line, "interfaces", "Interfaces in the tenants' subnets", show_interfaces);
   add_view(app, line, "mappings", "Network configurations, and the functions that share them", show_mappings);
+  add_view(app, line, "leases", "Interfaces of one environment each, made for `hypernat invoke --per-environment`",
+           show_leases);
   add_view(app, line, "worker-hosts", "Worker hosts, and the block of addresses each has", show_worker_hosts);
   add_view(app, line, "flows", "Flows that the data plane translates at this moment", show_flows);
   add_view(app, line, "drops", "Packets the data plane dropped, by reason", show_drops);
@@ -96,10 +98,22 @@ void add_invoke(CLI::App& app, CommandLine& line) {
       ->type_name("-- COMMAND...");
   command->add_option("--account", line.invoke.account, "Whose function, when several accounts have one of that name");
   command->add_flag("-v,--verbose", line.invoke.verbose, "Say which worker host and slot it runs in");
+  auto* own = command->add_flag("--per-environment", line.invoke.per_environment,
+                                "First have an interface made for this environment alone, as it was done before 2019");
+  command
+      ->add_option_function<std::uint32_t>(
+          "--provisioning-milliseconds",
+          [&line](std::uint32_t time) { line.invoke.provisioning_time = std::chrono::milliseconds(time); },
+          "How long making that interface takes; the control plane's setting unless given")
+      ->needs(own);
+  command->add_option("--seconds", line.invoke.patience, "How long to wait for that interface")
+      ->default_str("300")
+      ->needs(own);
   command->footer(
       "  hypernat invoke acme-web < event.json       standard input is the payload\n"
       "  hypernat invoke acme-web -- curl -s http://web.internal/\n"
-      "  hypernat invoke acme-web -- sh              a shell in the environment\n\n"
+      "  hypernat invoke acme-web -- sh              a shell in the environment\n"
+      "  hypernat invoke --per-environment acme-web  the cold start of before 2019, for comparison\n\n"
       "The exit code is the command's. The environment ends with this command.");
   command->callback([&line] { line.chosen = [&line] { return invoke(line.options, line.invoke); }; });
 }

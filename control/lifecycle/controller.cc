@@ -17,8 +17,9 @@ Controller::Controller(const Parts& parts)
       settings_(parts.settings),
       networks_(database_),
       mappings_({.database = database_, .settings = settings_, .provisioner = parts.provisioner, .journal = journal_}),
-      functions_({.database = database_, .mappings = mappings_, .journal = journal_}),
       hosts_({.database = database_, .settings = settings_, .journal = journal_}, clock_.now()),
+      leases_({.database = database_, .mappings = mappings_, .hosts = hosts_, .journal = journal_}),
+      functions_({.database = database_, .mappings = mappings_, .leases = leases_, .journal = journal_}),
       placement_(database_, hosts_),
       publisher_(database_, store_) {}
 
@@ -27,12 +28,14 @@ Controller::Lifecycle Controller::now() {
   return {.database = database_,
           .networks = networks_,
           .mappings = mappings_,
+          .leases = leases_,
           .functions = functions_,
           .hosts = hosts_,
           .placement = placement_,
           .statuses = statuses_,
           .live = live_dataplanes(statuses_, time),
           .store_problem = publisher_.problem(),
+          .settings = settings_,
           .now = time};
 }
 
@@ -54,13 +57,17 @@ void Controller::settle() {
     while (before != database_.total_changes()) {
       before = database_.total_changes();
       transact([](Lifecycle& lifecycle) {
+        lifecycle.leases.expire(lifecycle.now);
         lifecycle.mappings.remove_due(lifecycle.now);
         lifecycle.mappings.allot_due(lifecycle.now);
+        lifecycle.leases.follow();
       });
       publisher_.publish(clock_.now());
-      transact([](Lifecycle& lifecycle) {
+      transact([this](Lifecycle& lifecycle) {
+        if (publisher_.is_in_store()) lifecycle.leases.mark_published(lifecycle.now);
         lifecycle.mappings.activate(lifecycle.live, lifecycle.now);
         lifecycle.functions.follow();
+        lifecycle.leases.follow();
       });
     }
   } catch (const DatabaseError& error) {

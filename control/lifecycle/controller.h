@@ -17,6 +17,7 @@
 #include "config/store.h"
 #include "control/lifecycle/functions.h"
 #include "control/lifecycle/journal.h"
+#include "control/lifecycle/leases.h"
 #include "control/lifecycle/mappings.h"
 #include "control/lifecycle/networks.h"
 #include "control/lifecycle/placement.h"
@@ -43,12 +44,14 @@ class Controller {
     Database& database;
     Networks& networks;
     Mappings& mappings;
+    Leases& leases;
     Functions& functions;
     WorkerHosts& hosts;
     Placement& placement;
     const std::vector<config::DataplaneStatus>& statuses;  ///< as of the last beat
     std::vector<config::DataplaneStatus> live;             ///< of those, who is alive now
     const std::string& store_problem;                      ///< empty: the store holds the database's content
+    const Settings& settings;
     TimePoint now;
   };
 
@@ -94,8 +97,9 @@ class Controller {
   Journal journal_;
   Networks networks_;
   Mappings mappings_;
-  Functions functions_;
   WorkerHosts hosts_;
+  Leases leases_;
+  Functions functions_;
   Placement placement_;
   Publisher publisher_;
   std::vector<config::DataplaneStatus> statuses_;

@@ -167,8 +167,9 @@ void Functions::change_network(Function& function, const FunctionNetwork& networ
   parts_.journal.note(label(function) + " is Active, its update InProgress");
 }
 
-void Functions::erase(const std::string& account, const std::string& name) {
+void Functions::erase(const std::string& account, const std::string& name, TimePoint now) {
   const auto found = function(account, name);
+  parts_.leases.erase_all(account, name, now);
   erase_function(parts_.database, account, name);
   parts_.journal.note(label(found) + " is deleted");
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/lifecycle/leases.h"
 #include "control/lifecycle/mappings.h"
 #include "control/store/function_store.h"
 
@@ -26,6 +27,7 @@ class Functions {
   struct Parts {
     Database& database;
     Mappings& mappings;
+    Leases& leases;
     Journal& journal;
   };
   explicit Functions(const Parts& parts) : parts_(parts) {}
@@ -33,7 +35,8 @@ class Functions {
   /// Makes a function with these settings and network; its state is decided here.
   Function create(Function function, TimePoint now);
   Function update(const std::string& account, const std::string& name, const FunctionChanges& changes, TimePoint now);
-  void erase(const std::string& account, const std::string& name);
+  /// Its leases go, too.
+  void erase(const std::string& account, const std::string& name, TimePoint now);
 
   /// Functions that wait become what their mappings have become.
   void follow();

@@ -47,7 +47,7 @@ std::string Mappings::describe(const Mapping& mapping) {
   const auto subnet = find_subnet(parts_.database, mapping.subnet);
   std::string text = "mapping " + std::to_string(mapping.number) + " (" + (subnet ? subnet->id : "?");
   for (const auto& group : mapping.groups) text += " " + group;
-  return text + ") of " + mapping.account;
+  return text + ") of " + mapping.account + (mapping.lease == 0 ? "" : ", of one lease's own,");
 }
 
 void Mappings::move_to(Mapping& mapping, MappingState state, TimePoint now) {
@@ -65,24 +65,47 @@ void Mappings::fail(Mapping& mapping, const std::string& code, const std::string
   move_to(mapping, MappingState::kFailed, now);
 }
 
+Mapping Mappings::make(const NetworkConfiguration& configuration, TimePoint now) {
+  return {.uid = take_uid(parts_.database),
+          .number = lowest_free_number(parts_.database, now),
+          .account = configuration.account,
+          .subnet = configuration.subnet,
+          .groups = configuration.groups,
+          .lease = 0,
+          .provisioning_time = {},
+          .state = MappingState::kProvisioning,
+          .reason_code = {},
+          .reason = {},
+          .since = now};
+}
+
 std::uint64_t Mappings::acquire(const NetworkConfiguration& configuration, TimePoint now) {
   auto& database = parts_.database;
   auto mapping = find_mapping(database, configuration.subnet, configuration.groups);
   if (!mapping) {
-    mapping = Mapping{.uid = take_uid(database),
-                      .number = lowest_free_number(database, now),
-                      .account = configuration.account,
-                      .subnet = configuration.subnet,
-                      .groups = configuration.groups,
-                      .state = MappingState::kProvisioning,
-                      .reason_code = {},
-                      .reason = {},
-                      .since = now};
+    mapping = make(configuration, now);
     move_to(*mapping, MappingState::kProvisioning, now);
   } else if (mapping->state == MappingState::kReleasing || mapping->state == MappingState::kFailed) {
     move_to(*mapping, state_of(list_interfaces(database, mapping->uid)), now);
   }
   return mapping->uid;
+}
+
+Mapping Mappings::make_own(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now) {
+  auto mapping = make(configuration, now);
+  mapping.lease = own.lease;
+  mapping.provisioning_time = own.provisioning_time;
+  move_to(mapping, MappingState::kProvisioning, now);
+  return mapping;
+}
+
+void Mappings::discard(std::uint64_t uid, TimePoint now) {
+  if (const auto mapping = find_mapping(parts_.database, uid)) remove(*mapping, now);
+}
+
+void Mappings::remove(const Mapping& mapping, TimePoint now) {
+  parts_.journal.note(describe(mapping) + " is gone");
+  erase_mapping(parts_.database, mapping, now + parts_.settings.mapping_reuse_after);
 }
 
 void Mappings::release_unreferenced(TimePoint now) {
@@ -91,7 +114,9 @@ void Mappings::release_unreferenced(TimePoint now) {
 
 void Mappings::allot_due(TimePoint now) {
   for (auto& mapping : list_mappings(parts_.database, MappingState::kProvisioning))
-    if (parts_.provisioner.is_ready({.mapping = mapping.uid, .since = mapping.since}, now)) allot(mapping, now);
+    if (parts_.provisioner.is_ready({.mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time},
+                                    now))
+      allot(mapping, now);
 }
 
 void Mappings::allot(Mapping& mapping, TimePoint now) {
@@ -142,11 +167,8 @@ void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePo
 }
 
 void Mappings::remove_due(TimePoint now) {
-  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing)) {
-    if (now < mapping.since + parts_.settings.release_after) continue;
-    parts_.journal.note(describe(mapping) + " is gone");
-    erase_mapping(parts_.database, mapping, now + parts_.settings.mapping_reuse_after);
-  }
+  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing))
+    if (now >= mapping.since + parts_.settings.release_after) remove(mapping, now);
 }
 
 std::string Mappings::reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live) {
@@ -163,11 +185,16 @@ std::string Mappings::reason(const Mapping& mapping, const std::vector<config::D
       break;
   }
   const auto interfaces = list_interfaces(parts_.database, mapping.uid);
-  if (interfaces.empty() || !interfaces.front().generation) return "its table has not been published yet";
+  if (interfaces.empty()) return "its table has not been published yet";
+  return publication_reason(interfaces.front(), read_publication(parts_.database).epoch, live);
+}
+
+std::string publication_reason(const Interface& interface, std::uint64_t epoch,
+                               const std::vector<config::DataplaneStatus>& live) {
+  if (!interface.generation) return "its table has not been published yet";
   if (live.empty())
     return "no data plane is alive (none has reported within three of its beats); start hypernat-dataplane";
-  const auto epoch = read_publication(parts_.database).epoch;
-  const auto generation = *interfaces.front().generation;
+  const auto generation = *interface.generation;
   for (const auto& status : live) {
     if (holds(status, epoch, generation)) continue;
     return "data plane " + status.node + " is at generation " + std::to_string(status.generation) +

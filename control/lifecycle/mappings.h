@@ -4,7 +4,8 @@
 //                   └→ failed                └→ (acquired again) active
 //
 // References are rows that functions hold; a mapping without any is released, and removed when `release_after` has
-// passed. Callers hold a transaction.
+// passed. A mapping of one lease's own has no references: it is made and discarded with the lease. Callers hold a
+// transaction.
 #pragma once
 
 #include <string>
@@ -26,9 +27,19 @@ struct NetworkConfiguration {
   std::vector<std::string> groups;  ///< the exact set: sorted, each once
 };
 
+/// What distinguishes the mapping of one lease.
+struct OwnMapping {
+  std::uint64_t lease = 0;  ///< uid
+  std::chrono::milliseconds provisioning_time{};
+};
+
 /// The statuses of the data planes that are alive: younger than three of their beats.
 std::vector<config::DataplaneStatus> live_dataplanes(const std::vector<config::DataplaneStatus>& statuses,
                                                      TimePoint now);
+
+/// What an interface that is not active waits for, for people.
+std::string publication_reason(const Interface& interface, std::uint64_t epoch,
+                               const std::vector<config::DataplaneStatus>& live);
 
 class Mappings {
  public:
@@ -42,6 +53,10 @@ class Mappings {
 
   /// The mapping of this configuration, made or revived when need be; a failed one is tried again. Returns its uid.
   std::uint64_t acquire(const NetworkConfiguration& configuration, TimePoint now);
+  /// A new mapping of this configuration that no function will share.
+  Mapping make_own(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now);
+  /// The mapping of a lease goes at once, with its address; its number rests. Nothing when it has gone before.
+  void discard(std::uint64_t uid, TimePoint now);
   /// Whatever no function refers to begins to be released.
   void release_unreferenced(TimePoint now);
 
@@ -56,6 +71,8 @@ class Mappings {
   std::string reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live);
 
  private:
+  Mapping make(const NetworkConfiguration& configuration, TimePoint now);
+  void remove(const Mapping& mapping, TimePoint now);
   void move_to(Mapping& mapping, MappingState state, TimePoint now);
   void fail(Mapping& mapping, const std::string& code, const std::string& reason, TimePoint now);
   void allot(Mapping& mapping, TimePoint now);

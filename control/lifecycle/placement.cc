@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <vector>
 
 #include "control/lifecycle/refusal.h"
 #include "control/store/function_store.h"
@@ -11,11 +10,6 @@
 
 namespace hypernat::control {
 namespace {
-
-struct Candidate {
-  Mapping mapping;
-  Subnet subnet;
-};
 
 // Those that satisfy `wanted`, or all when none does.
 template <class Value, class Predicate>
@@ -37,7 +31,19 @@ Place Placement::choose(const Function& function, TimePoint now) {
   }
   if (candidates.empty() && !function.network.subnets.empty())
     throw Refusal(RefusalKind::kUnavailable, "No mapping of function " + function.name + " is active");
+  return choose_among(candidates, now);
+}
 
+Place Placement::choose(const Lease& lease, TimePoint now) {
+  const auto mapping = find_mapping(database_, lease.mapping);
+  const auto subnet = mapping ? find_subnet(database_, mapping->subnet) : std::nullopt;
+  if (!lease.active_at || !subnet)
+    throw conflict("Lease: found " + lease.id() + ", which is " + (lease.has_failed() ? "Failed" : "Pending") +
+                   "; expected one that is Active");
+  return choose_among({{.mapping = *mapping, .subnet = *subnet}}, now);
+}
+
+Place Placement::choose_among(const std::vector<Candidate>& candidates, TimePoint now) {
   std::set<std::string> zones;
   for (const auto& candidate : candidates) zones.insert(candidate.subnet.zone);
   const auto hosts = prefer(hosts_.live(now), [&](const auto& host) { return zones.contains(host.zone); });

@@ -1,11 +1,13 @@
 // Where an invocation runs, and through which mapping.
 //
 // The worker host: one in the zone of a subnet of the function when there is one, else any that is alive. The mapping:
-// that of the subnet in the worker host's zone, else any active one. Among equals, each in turn. Nothing is made here.
+// that of the subnet in the worker host's zone, else any active one; with a lease, the lease's. Among equals, each in
+// turn. Nothing is made here.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "control/lifecycle/worker_hosts.h"
 #include "control/store/records.h"
@@ -26,8 +28,16 @@ class Placement {
 
   /// For a function that may be invoked. Throws a Refusal when no worker host is alive.
   Place choose(const Function& function, TimePoint now);
+  /// Through this lease's mapping. Throws a Refusal when it is not active or no worker host is alive.
+  Place choose(const Lease& lease, TimePoint now);
 
  private:
+  struct Candidate {
+    Mapping mapping;
+    Subnet subnet;
+  };
+  Place choose_among(const std::vector<Candidate>& candidates, TimePoint now);
+
   Database& database_;
   const WorkerHosts& hosts_;
   std::uint64_t turn_ = 0;

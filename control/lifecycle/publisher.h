@@ -25,6 +25,8 @@ class Publisher {
   /// The store's table is looked at again before the next publication: it may have been lost or replaced.
   void distrust_store() { is_compared_ = false; }
 
+  /// Whether the store holds the generation last given.
+  bool is_in_store() const { return is_in_store_; }
   /// Why the store does not hold the database's content; empty when it does.
   const std::string& problem() const { return problem_; }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "control/lifecycle/clock.h"
 
@@ -14,6 +15,8 @@ namespace hypernat::control {
 struct ProvisioningRequest {
   std::uint64_t mapping = 0;  ///< uid
   TimePoint since;            ///< when it was first asked for
+  /// How long it takes, where whoever asked for it said so: a measurement of another time's interfaces.
+  std::optional<std::chrono::milliseconds> time;
 };
 
 class Provisioner {
@@ -27,7 +30,9 @@ class Provisioner {
 class TimedProvisioner final : public Provisioner {
  public:
   explicit TimedProvisioner(std::chrono::milliseconds time) : time_(time) {}
-  bool is_ready(const ProvisioningRequest& request, TimePoint now) override { return now >= request.since + time_; }
+  bool is_ready(const ProvisioningRequest& request, TimePoint now) override {
+    return now >= request.since + request.time.value_or(time_);
+  }
 
  private:
   std::chrono::milliseconds time_;

@@ -6,7 +6,8 @@ namespace hypernat::control {
 namespace {
 
 constexpr const char* kMappings =
-    "SELECT uid, number, account, subnet, group_set, state, reason_code, reason, since FROM mappings ";
+    "SELECT uid, number, account, subnet, group_set, lease, provisioning_time, state, reason_code, reason, since "
+    "FROM mappings ";
 constexpr const char* kInterfaces = "SELECT uid, mapping, address, is_active, generation FROM interfaces ";
 
 std::string join(const std::vector<std::string>& groups) {
@@ -26,15 +27,19 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 Mapping read_mapping(const Statement& row) {
-  return {.uid = row.as<std::uint64_t>(0),
-          .number = row.as<std::uint32_t>(1),
-          .account = row.text(2),
-          .subnet = row.as<std::uint32_t>(3),
-          .groups = split(row.text(4)),
-          .state = decode_mapping_state(row.text(5)),
-          .reason_code = row.text(6),
-          .reason = row.text(7),
-          .since = from_milliseconds(row.integer(8))};
+  Mapping mapping{.uid = row.as<std::uint64_t>(0),
+                  .number = row.as<std::uint32_t>(1),
+                  .account = row.text(2),
+                  .subnet = row.as<std::uint32_t>(3),
+                  .groups = split(row.text(4)),
+                  .lease = row.as<std::uint64_t>(5),
+                  .provisioning_time = {},
+                  .state = decode_mapping_state(row.text(7)),
+                  .reason_code = row.text(8),
+                  .reason = row.text(9),
+                  .since = from_milliseconds(row.integer(10))};
+  if (!row.is_null(6)) mapping.provisioning_time = std::chrono::milliseconds(row.integer(6));
+  return mapping;
 }
 
 std::vector<Mapping> read_mappings(Statement rows) {
@@ -64,7 +69,8 @@ std::optional<Mapping> find_mapping(Database& database, std::uint64_t uid) {
 }
 
 std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, const std::vector<std::string>& groups) {
-  auto row = database.query(std::string(kMappings) + "WHERE subnet = ?1 AND group_set = ?2", subnet, join(groups));
+  auto row = database.query(std::string(kMappings) + "WHERE subnet = ?1 AND group_set = ?2 AND lease = 0", subnet,
+                            join(groups));
   return row.step() ? std::optional(read_mapping(row)) : std::nullopt;
 }
 
@@ -89,11 +95,13 @@ std::vector<Mapping> take_unreferenced_mappings(Database& database) {
 }
 
 void put(Database& database, const Mapping& mapping) {
+  std::optional<std::int64_t> provisioning_time;
+  if (mapping.provisioning_time) provisioning_time = mapping.provisioning_time->count();
   database.run(
-      "INSERT INTO mappings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (uid) DO UPDATE SET "
+      "INSERT INTO mappings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (uid) DO UPDATE SET "
       "state = excluded.state, reason_code = excluded.reason_code, reason = excluded.reason, since = excluded.since",
-      mapping.uid, mapping.number, mapping.account, mapping.subnet, join(mapping.groups), to_string(mapping.state),
-      mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
+      mapping.uid, mapping.number, mapping.account, mapping.subnet, join(mapping.groups), mapping.lease,
+      provisioning_time, to_string(mapping.state), mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
   for (const auto& group : mapping.groups)
     database.run("INSERT OR IGNORE INTO mapping_groups VALUES (?1, ?2, ?3)", mapping.uid, mapping.account, group);
 }

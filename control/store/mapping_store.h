@@ -12,7 +12,7 @@
 namespace hypernat::control {
 
 std::optional<Mapping> find_mapping(Database& database, std::uint64_t uid);
-/// The one of exactly this network configuration.
+/// The one of exactly this network configuration that functions share.
 std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, const std::vector<std::string>& groups);
 /// All, by number.
 std::vector<Mapping> list_mappings(Database& database);

@@ -1,13 +1,39 @@
 #include "control/store/records.h"
 
+#include <charconv>
 #include <cstdio>
 
 namespace hypernat::control {
 
+namespace {
+
+constexpr std::string_view kLeasePrefix = "lease-";
+constexpr std::size_t kIdDigits = 17;  // AWS's
+
+std::string id_of(std::string_view prefix, std::uint64_t uid) {
+  std::array<char, 32> digits{};
+  std::snprintf(digits.data(), digits.size(), "%0*llx", static_cast<int>(kIdDigits),
+                static_cast<unsigned long long>(uid));
+  return std::string(prefix) + digits.data();
+}
+
+}  // namespace
+
 std::string Interface::id() const {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "eni-%017llx", static_cast<unsigned long long>(uid));
-  return text.data();
+  return id_of("eni-", uid);
+}
+
+std::string lease_id(std::uint64_t uid) {
+  return id_of(kLeasePrefix, uid);
+}
+
+std::optional<std::uint64_t> parse_lease_id(const std::string& id) {
+  if (id.size() != kLeasePrefix.size() + kIdDigits || !id.starts_with(kLeasePrefix)) return std::nullopt;
+  std::uint64_t uid = 0;
+  const char* end = id.data() + id.size();
+  const auto [stop, error] = std::from_chars(id.data() + kLeasePrefix.size(), end, uid, 16);
+  if (error != std::errc{} || stop != end || id != id_of(kLeasePrefix, uid)) return std::nullopt;
+  return uid;
 }
 
 // Locally administered, then the low 40 bits of the uid.

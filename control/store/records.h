@@ -87,6 +87,8 @@ struct Mapping {
   std::string account;
   std::uint32_t subnet = 0;         ///< number
   std::vector<std::string> groups;  ///< sorted
+  std::uint64_t lease = 0;          ///< uid of the lease it is made for; 0: shared by functions
+  std::optional<std::chrono::milliseconds> provisioning_time;  ///< nothing: as long as interfaces take
   MappingState state = MappingState::kProvisioning;
   std::string reason_code;
   std::string reason;
@@ -134,6 +136,32 @@ struct Function {
   std::string update_reason;
   bool operator==(const Function&) const = default;
 };
+
+/// "lease-" and the uid in AWS's seventeen hexadecimal digits.
+std::string lease_id(std::uint64_t uid);
+
+/// A mapping of one execution environment's own, for as long as it is wanted.
+struct Lease {
+  std::uint64_t uid = 0;
+  std::string account;
+  std::string function;
+  std::uint64_t mapping = 0;         ///< uid
+  std::uint32_t mapping_number = 0;  ///< what a failed lease had, its mapping being gone
+  TimePoint requested_at;
+  std::optional<TimePoint> provisioned_at;  ///< its interface had been made
+  std::optional<TimePoint> published_at;    ///< the store held the generation that holds it
+  std::optional<TimePoint> active_at;
+  TimePoint expires_at;
+  std::string reason_code;  ///< why it failed; empty: it did not
+  std::string reason;
+  bool operator==(const Lease&) const = default;
+
+  std::string id() const { return lease_id(uid); }
+  bool has_failed() const { return !reason_code.empty(); }
+};
+
+/// The uid of a lease with this id; nothing when it is no lease's id.
+std::optional<std::uint64_t> parse_lease_id(const std::string& id);
 
 struct WorkerHost {
   std::string name;

@@ -5,7 +5,7 @@
 namespace hypernat::control {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 // Lists (routes, rules, addresses, settings) are JSON text: they are read and written whole, never searched.
 constexpr const char* kTables = R"sql(
@@ -72,21 +72,27 @@ CREATE TABLE subnets (
   FOREIGN KEY (account, vpc) REFERENCES vpcs,
   FOREIGN KEY (account, route_table) REFERENCES route_tables
 ) STRICT;
+)sql";
 
+constexpr const char* kMappings = R"sql(
 CREATE TABLE mappings (
   uid INTEGER PRIMARY KEY,
   number INTEGER NOT NULL UNIQUE,
   account TEXT NOT NULL REFERENCES accounts,
   subnet INTEGER NOT NULL REFERENCES subnets,
   group_set TEXT NOT NULL,           -- sorted ids joined by commas: the exact set
+  lease INTEGER NOT NULL,            -- uid of the lease that it is made for; 0: functions share it
+  provisioning_time INTEGER,         -- milliseconds; NULL: as long as interfaces take
   state TEXT NOT NULL CHECK (state IN ('provisioning', 'publishing', 'active', 'failed', 'releasing')),
   reason_code TEXT NOT NULL,         -- why it failed
   reason TEXT NOT NULL,
   since INTEGER NOT NULL,            -- Unix milliseconds of the last change of state
-  UNIQUE (subnet, group_set)
+  UNIQUE (subnet, group_set, lease)
 ) STRICT;
 CREATE INDEX mappings_by_state ON mappings (state);
+)sql";
 
+constexpr const char* kTablesOfMappings = R"sql(
 CREATE TABLE mapping_groups (
   mapping INTEGER NOT NULL REFERENCES mappings ON DELETE CASCADE,
   account TEXT NOT NULL,
@@ -155,22 +161,70 @@ CREATE TABLE worker_hosts (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kLeases = R"sql(
+CREATE TABLE leases (                -- times are Unix milliseconds; NULL: not yet
+  uid INTEGER PRIMARY KEY,
+  account TEXT NOT NULL,
+  function TEXT NOT NULL,
+  mapping INTEGER NOT NULL,          -- uid; that of a failed lease is gone
+  mapping_number INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  provisioned_at INTEGER,
+  published_at INTEGER,
+  active_at INTEGER,
+  expires_at INTEGER NOT NULL,
+  reason_code TEXT NOT NULL,         -- why it failed; empty: it did not
+  reason TEXT NOT NULL,
+  FOREIGN KEY (account, function) REFERENCES functions
+) STRICT;
+CREATE INDEX leases_of_function ON leases (account, function);
+CREATE INDEX leases_by_expiry ON leases (expires_at);
+CREATE INDEX waiting_leases ON leases (mapping) WHERE active_at IS NULL AND reason_code = '';
+)sql";
+
+// Version 1 had mappings that only functions share.
+constexpr const char* kMappingsFromVersion1 = R"sql(
+INSERT INTO mappings SELECT uid, number, account, subnet, group_set, 0, NULL, state, reason_code, reason, since
+  FROM mappings_of_version_1;
+DROP TABLE mappings_of_version_1;
+)sql";
+
+std::int64_t schema_version(Database& database) {
+  auto row = database.query("PRAGMA user_version");
+  row.step();
+  return row.integer(0);
+}
+
+void make_tables(Database& database, TimePoint now) {
+  for (const auto* tables : {kTables, kMappings, kTablesOfMappings, kLeases}) database.run_script(tables);
+  database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
+}
+
+void upgrade_from_version_1(Database& database) {
+  database.run_script("DROP INDEX mappings_by_state; ALTER TABLE mappings RENAME TO mappings_of_version_1;");
+  for (const auto* step : {kMappings, kMappingsFromVersion1, kLeases}) database.run_script(step);
+}
+
 }  // namespace
 
 void prepare_schema(Database& database, TimePoint now) {
-  Transaction transaction(database);
-  auto version_row = database.query("PRAGMA user_version");
-  version_row.step();
-  const auto version = version_row.integer(0);
-  if (version > kSchemaVersion)
-    throw DatabaseError("database: found schema version " + std::to_string(version) + "; expected at most " +
-                        std::to_string(kSchemaVersion) + " (it was written by a newer hypernat-control)");
-  if (version == kSchemaVersion) return;
-
-  database.run_script(kTables);
-  database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
-  database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
-  transaction.commit();
+  // A table that others refer to cannot be replaced while references are checked, nor can that be turned off in a
+  // transaction.
+  database.run_script("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON;");
+  {
+    Transaction transaction(database);
+    const auto version = schema_version(database);
+    if (version > kSchemaVersion)
+      throw DatabaseError("database: found schema version " + std::to_string(version) + "; expected at most " +
+                          std::to_string(kSchemaVersion) + " (it was written by a newer hypernat-control)");
+    if (version == 0) make_tables(database, now);
+    if (version == 1) upgrade_from_version_1(database);
+    if (version < kSchemaVersion) {
+      database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+      transaction.commit();
+    }
+  }
+  database.run_script("PRAGMA foreign_keys=ON; PRAGMA legacy_alter_table=OFF;");
 }
 
 }  // namespace hypernat::control

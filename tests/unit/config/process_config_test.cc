@@ -14,7 +14,7 @@ listen: {tcp: "127.0.0.1:9041", socket: /tmp/c.sock}
 database: /tmp/c.db
 store: {directory: /tmp/store}
 lambda_vpc: {prefix: 100.64.0.0/16, worker_host_block: 24}
-provisioning: {time: 0s}
+provisioning: {time: 0s, environment_time: 12s}
 mapping_reuse_after: 1h
 accounts:
   - {id: "111122223333", access_key_id: AKIAONE}
@@ -29,6 +29,7 @@ TEST(ControlConfig, IsRead) {
   expected.store.directory = "/tmp/store";
   expected.lambda_vpc = {{Ipv4Address::of(100, 64, 0, 0), 16}, 24};
   expected.provisioning_time = 0s;
+  expected.environment_time = 12s;
   expected.mapping_reuse_after = 1h;
   expected.access_keys = {{"111122223333", "AKIAONE"}, {"111122223333", "AKIATWO"}};
   EXPECT_EQ(parse_control_config(kControl, "f"), expected);

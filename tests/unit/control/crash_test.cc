@@ -14,6 +14,7 @@
 #include "control/lifecycle/table_builder.h"
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
+#include "control/store/lease_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
 #include "control/store/schema.h"
@@ -23,12 +24,25 @@ namespace hypernat::control::testing {
 namespace {
 
 constexpr int kNames = 6;
+constexpr std::size_t kMostLeases = 8;
 
 // What the victim tells before and after each operation, so that the survivor knows what was promised.
 struct Note {
-  enum Kind : char { kBegun, kDone, kRefused } kind = kBegun;
+  enum Kind : char { kBegun, kDone, kRefused, kLeased, kReturning, kReturned } kind = kBegun;
   char function = 0;
-  bool exists = false;  // whether it does once the operation is done
+  bool exists = false;      // whether it does once the operation is done
+  std::uint64_t lease = 0;  // of kLeased, kReturning and kReturned
+};
+
+// What the survivor knows of a lease.
+struct LeasePromise {
+  enum Existence : char { kYes, kNo, kEither } existence = kYes;
+  char function = 0;
+};
+
+struct Promises {
+  std::map<char, bool> functions;
+  std::map<std::uint64_t, LeasePromise> leases;
 };
 
 // A control plane on a directory store, with a data plane that holds whatever is there.
@@ -42,14 +56,15 @@ struct Plane {
     controller->beat();
   }
 
+  ApiResponse ask(const std::string& method, const std::string& path, const Json& body = nullptr) {
+    return api->handle({.method = method,
+                        .path = path,
+                        .query = {},
+                        .headers = {{"x-hypernat-account", kAcme}},
+                        .body = body.is_null() ? "" : body.dump()});
+  }
   int call(const std::string& method, const std::string& path, const Json& body = nullptr) {
-    return api
-        ->handle({.method = method,
-                  .path = path,
-                  .query = {},
-                  .headers = {{"x-hypernat-account", kAcme}},
-                  .body = body.is_null() ? "" : body.dump()})
-        .status;
+    return ask(method, path, body).status;
   }
 
   void follow() {
@@ -84,6 +99,24 @@ void declare(Plane& plane) {
     plane.call("PUT", account + "/security-groups/" + group, {{"VpcId", "vpc-1"}, {"Egress", Json::array()}});
 }
 
+// Requests a lease of this function, or gives one back when there are many.
+template <class Tell>
+void lease(Plane& plane, const std::string& function, const Tell& tell) {
+  const auto present = Json::parse(plane.ask("GET", "/hypernat/v1/leases").body).at("Leases");
+  if (present.size() >= kMostLeases) {
+    const auto id = present.front()["Id"].get<std::string>();
+    const auto uid = parse_lease_id(id).value();
+    tell({.kind = Note::kReturning, .lease = uid});
+    if (plane.call("DELETE", "/hypernat/v1/leases/" + id) == 204) tell({.kind = Note::kReturned, .lease = uid});
+    return;
+  }
+  const auto response = plane.ask("POST", "/hypernat/v1/leases",
+                                  {{"Account", kAcme}, {"FunctionName", function}, {"ProvisioningMilliseconds", 0}});
+  if (response.status != 201) return;
+  const auto uid = parse_lease_id(Json::parse(response.body)["Id"]).value();
+  tell({.kind = Note::kLeased, .function = function.front(), .lease = uid});
+}
+
 [[noreturn]] void be_killed(const TemporaryDirectory& directory, int notes, unsigned seed) {
   Plane plane(directory);
   std::mt19937 random(seed);
@@ -102,7 +135,7 @@ void declare(Plane& plane) {
       const auto kind = operation() < 300 ? Note::kDone : Note::kRefused;
       tell({.kind = kind, .function = letter, .exists = exists_afterwards});
     };
-    switch (any(4)) {
+    switch (any(6)) {
       case 0: {
         auto body = function_body(name, {}, {});
         body["VpcConfig"] = network;
@@ -115,21 +148,48 @@ void declare(Plane& plane) {
       case 2:
         act(false, [&] { return plane.call("DELETE", path); });
         break;
+      case 3:
+      case 4:
+        lease(plane, name, tell);
+        break;
       default:
         plane.follow();
     }
   }
 }
 
+// Which leases must exist and which must not; one whose end, or whose function's, was under way may do either. A
+// lease that nobody was told of may exist: it will expire.
+void expect_leases_kept(Plane& plane, const std::vector<Note>& notes, std::map<std::uint64_t, LeasePromise>& promised) {
+  const auto functions_leases = [&](char function, LeasePromise::Existence existence) {
+    for (auto& [uid, promise] : promised)
+      if (promise.function == function && promise.existence != LeasePromise::kNo) promise.existence = existence;
+  };
+  for (const auto& note : notes) {
+    if (note.kind == Note::kLeased) promised[note.lease] = {.existence = LeasePromise::kYes, .function = note.function};
+    if (note.kind == Note::kReturning) promised.at(note.lease).existence = LeasePromise::kEither;
+    if (note.kind == Note::kReturned) promised.at(note.lease).existence = LeasePromise::kNo;
+    if (note.kind == Note::kBegun && !note.exists) functions_leases(note.function, LeasePromise::kEither);
+    if (note.kind == Note::kDone && !note.exists) functions_leases(note.function, LeasePromise::kNo);
+  }
+  std::set<std::uint64_t> present;
+  for (const auto& leased : list_leases(plane.database)) present.insert(leased.lease.uid);
+  for (const auto& [uid, promise] : promised) {
+    if (promise.existence == LeasePromise::kEither) continue;
+    EXPECT_EQ(present.contains(uid), promise.existence == LeasePromise::kYes) << lease_id(uid);
+  }
+  promised.clear();
+  for (const auto& leased : list_leases(plane.database))
+    promised[leased.lease.uid] = {.existence = LeasePromise::kYes, .function = leased.lease.function.front()};
+}
+
 // Which functions must exist and which must not; one whose operation was under way may do either.
-void expect_promises_kept(Plane& plane, const std::vector<Note>& notes, std::map<char, bool>& promised) {
+void expect_functions_kept(Plane& plane, const std::vector<Note>& notes, std::map<char, bool>& promised) {
   std::set<char> under_way;
   for (const auto& note : notes) {
     if (note.kind == Note::kDone) promised[note.function] = note.exists;
-    if (note.kind == Note::kBegun)
-      under_way.insert(note.function);
-    else
-      under_way.erase(note.function);
+    if (note.kind == Note::kBegun) under_way.insert(note.function);
+    if (note.kind == Note::kDone || note.kind == Note::kRefused) under_way.erase(note.function);
   }
   for (char function = 'a'; function < 'a' + kNames; ++function) {
     const bool found = find_function(plane.database, kAcme, {function}).has_value();
@@ -155,6 +215,12 @@ void expect_invariants(Plane& plane) {
               std::set<std::string>(function.network.groups.begin(), function.network.groups.end()));
     referenced.insert(uids[0]);
   }
+  for (const auto& leased : list_leases(database)) {
+    EXPECT_TRUE(leased.lease.active_at) << leased.lease.id();
+    ASSERT_TRUE(find_mapping(database, leased.lease.mapping));
+    EXPECT_EQ(find_mapping(database, leased.lease.mapping)->lease, leased.lease.uid);
+    referenced.insert(leased.lease.mapping);
+  }
   for (const auto& mapping : list_mappings(database)) {
     EXPECT_TRUE(referenced.contains(mapping.uid)) << "mapping " << mapping.number << " belongs to nobody";
     EXPECT_EQ(mapping.state, MappingState::kActive);
@@ -173,7 +239,7 @@ TEST(Crash, at_any_instant_breaks_no_promise) {
     plane.follow();
   }
   const auto store = config::open_directory_store(directory / "store");
-  std::map<char, bool> promised;
+  Promises promised;
   std::map<std::uint64_t, std::string> sha_of_generation;
   std::mt19937 random(1);
   std::size_t operations = 0;
@@ -206,7 +272,8 @@ TEST(Crash, at_any_instant_breaks_no_promise) {
     remember();
     Plane plane(directory);
     remember();
-    expect_promises_kept(plane, told, promised);
+    expect_functions_kept(plane, told, promised.functions);
+    expect_leases_kept(plane, told, promised.leases);
     plane.follow();
     plane.follow();
     expect_invariants(plane);

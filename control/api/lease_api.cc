@@ -1,0 +1,100 @@
+// Leases: an interface for one execution environment, the way it was done before interfaces were shared.
+#include <nlohmann/json.hpp>
+
+#include "config/names.h"
+#include "control/api/api.h"
+#include "control/api/function_json.h"
+#include "control/api/json_fields.h"
+
+namespace hypernat::control {
+namespace {
+
+using Json = nlohmann::json;
+using Lifecycle = Controller::Lifecycle;
+
+constexpr NumberRange kProvisioningMilliseconds{.least = 0, .most = 3'600'000};
+constexpr NumberRange kLifetimeSeconds{.least = 1, .most = 86'400};
+constexpr std::int64_t kDefaultLifetimeSeconds = 900;
+
+ApiResponse answer(int status, const Json& body) {
+  return {.status = status,
+          .headers = {},
+          .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Json to_json(Lifecycle& lifecycle, const LeasedInterface& leased) {
+  const auto& lease = leased.lease;
+  const bool is_pending = !lease.active_at && !lease.has_failed();
+  Json object{{"Id", lease.id()},
+              {"Account", lease.account},
+              {"FunctionName", lease.function},
+              {"State", lease.active_at ? "Active"
+                        : is_pending    ? "Pending"
+                                        : "Failed"},
+              {"StateReasonCode", is_pending ? "Creating" : lease.reason_code},
+              {"StateReason", lifecycle.leases.reason(leased, lifecycle.live)},
+              {"Mapping", lease.mapping_number},
+              {"MappingUid", lease.mapping},
+              {"RequestedAt", to_milliseconds(lease.requested_at)},
+              {"ExpiresAt", to_milliseconds(lease.expires_at)}};
+  if (leased.interface) {
+    object["InterfaceId"] = leased.interface->id();
+    object["Address"] = to_string(leased.interface->address);
+  }
+  const auto add_time = [&](const char* name, const std::optional<TimePoint>& time) {
+    if (time) object[name] = to_milliseconds(*time);
+  };
+  add_time("ProvisionedAt", lease.provisioned_at);
+  add_time("PublishedAt", lease.published_at);
+  add_time("ActiveAt", lease.active_at);
+  return object;
+}
+
+}  // namespace
+
+ApiResponse Api::leases(const ApiRequest& request, const PathParts& rest) {
+  if (rest.empty() && request.method == "POST") return request_lease(request);
+  if (rest.empty() && request.method == "GET")
+    return answer(200, controller_.read([](Lifecycle& lifecycle) {
+      Json list = Json::array();
+      for (const auto& leased : list_leases(lifecycle.database)) list.push_back(to_json(lifecycle, leased));
+      return Json{{"Leases", list}};
+    }));
+  if (rest.size() != 1) throw unknown_operation(request);
+  const auto uid = parse_lease_id(rest.front());
+  if (!uid)
+    throw invalid_parameter("Id: found \"" + rest.front() + "\"; expected a lease's id, such as \"" + lease_id(1) +
+                            '"');
+  if (request.method == "GET")
+    return answer(
+        200, controller_.read([&](Lifecycle& lifecycle) { return to_json(lifecycle, lifecycle.leases.lease(*uid)); }));
+  if (request.method != "DELETE") throw unknown_operation(request);
+  // Gone is what was asked for, whoever made it so: a caller that got no answer asks again.
+  controller_.change([&](Lifecycle& lifecycle) { lifecycle.leases.erase(*uid, lifecycle.now); });
+  return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
+}
+
+ApiResponse Api::request_lease(const ApiRequest& request) {
+  const auto body = parse_body(request.body);
+  Fields fields(body);
+  const auto account = fields.text("Account");
+  if (!config::is_account(account)) throw unexpected("Account", '"' + account + '"', "12 decimal digits");
+  const auto name = resolve(account, fields.text("FunctionName"));
+  const auto lifetime = fields.number("LifetimeSeconds", kLifetimeSeconds, kDefaultLifetimeSeconds);
+  std::optional<std::chrono::milliseconds> time;
+  if (fields.has("ProvisioningMilliseconds"))
+    time = std::chrono::milliseconds(fields.number("ProvisioningMilliseconds", kProvisioningMilliseconds));
+  fields.finish();
+  return answer(201, controller_.change([&](Lifecycle& lifecycle) {
+    const auto lease =
+        lifecycle.leases.request({.account = name.account,
+                                  .function = name.name,
+                                  .provisioning_time = time.value_or(lifecycle.settings.environment_time),
+                                  .lifetime = std::chrono::seconds(lifetime)},
+                                 lifecycle.now);
+    return to_json(lifecycle, lifecycle.leases.lease(lease.uid));
+  }));
+}
+
+}  // namespace hypernat::control
