@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -60,7 +61,10 @@ std::string to_json(const EnvironmentEvent& event) {
                 {"Slot", event.slot},
                 {"Address", event.address},
                 {"Pid", event.pid},
-                {"Namespace", event.namespace_path}};
+                {"Namespace", event.namespace_path},
+                {"ReceivedNs", event.received_ns},
+                {"AttachedNs", event.attached_ns},
+                {"LaunchedNs", event.launched_ns}};
       break;
     case EnvironmentEventKind::kExited:
       object = {{"Event", "exited"}, {"ExitCode", event.code}};
@@ -101,6 +105,10 @@ EnvironmentEvent environment_event_from_json(std::string_view text) {
     event.address = member<std::string>(object, "Address", "an IPv4 address");
     event.pid = number(object, "Pid", 0x7fffffff);
     event.namespace_path = member<std::string>(object, "Namespace", "a path");
+    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+    event.received_ns = number(object, "ReceivedNs", kMost);
+    event.attached_ns = number(object, "AttachedNs", kMost);
+    event.launched_ns = number(object, "LaunchedNs", kMost);
   } else if (kind == "exited") {
     const bool signalled = object.contains("Signal");
     event.kind = signalled ? EnvironmentEventKind::kSignalled : EnvironmentEventKind::kExited;

@@ -36,8 +36,12 @@ struct EnvironmentEvent {
   std::string address;         ///< started: of the environment, in the Lambda VPC
   std::int64_t pid = 0;        ///< started
   std::string namespace_path;  ///< started: of the environment's network namespace
-  int code = 0;                ///< exited: the exit code; signalled: the signal's number
-  std::string message;         ///< error: what and why
+  /// started: when, on CLOCK_MONOTONIC of the worker host
+  std::int64_t received_ns = 0;  ///< the worker host had read the request
+  std::int64_t attached_ns = 0;  ///< the slot was attached to its mapping
+  std::int64_t launched_ns = 0;  ///< the command was about to be executed
+  int code = 0;                  ///< exited: the exit code; signalled: the signal's number
+  std::string message;           ///< error: what and why
   bool operator==(const EnvironmentEvent&) const = default;
 };
 

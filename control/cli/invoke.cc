@@ -53,13 +53,20 @@ control::EnvironmentRequest request_of(const std::string& function, const json& 
   return request;
 }
 
+std::string microseconds(std::int64_t nanoseconds) {
+  return std::to_string(nanoseconds / 1000) + " us";
+}
+
 /// What an event means for the command: its exit code, once there is one.
 std::optional<int> exit_code(const control::EnvironmentEvent& event, const std::string& host, Detail detail) {
   switch (event.kind) {
     case control::EnvironmentEventKind::kStarted:
       if (detail == Detail::kVerbose)
         std::cerr << "hypernat: environment " << event.address << " in slot " << event.slot << " of " << host
-                  << ", network namespace " << event.namespace_path << "\n";
+                  << ", network namespace " << event.namespace_path << "\n"
+                  << "hypernat: attached " << microseconds(event.attached_ns - event.received_ns)
+                  << " after the request was read, command launched "
+                  << microseconds(event.launched_ns - event.attached_ns) << " later\n";
       return std::nullopt;
     case control::EnvironmentEventKind::kExited:
       return event.code;

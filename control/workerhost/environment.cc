@@ -63,9 +63,9 @@ void Environment::kill() {
   ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
 }
 
-bool Environment::has_started() {
+std::optional<std::int64_t> Environment::launched_ns() {
   read_reports();
-  return started_;
+  return launched_ns_;
 }
 
 void Environment::read_reports() {
@@ -73,7 +73,7 @@ void Environment::read_reports() {
   while (::read(reports_.get(), &report, sizeof(report)) == sizeof(report)) {
     switch (report.kind) {
       case EnvironmentReportKind::kStarted:
-        started_ = true;
+        launched_ns_ = report.launched_ns;
         break;
       case EnvironmentReportKind::kFailed:
         end_ = {.failed_to_start = true, .failure = std::string(report.step) + ": " + std::strerror(report.value)};

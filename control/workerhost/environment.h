@@ -44,11 +44,11 @@ class Environment {
   pid_t pid() const { return pid_; }
   /// Readable when everything in the environment has ended.
   int process() const { return process_.get(); }
-  /// Readable when `has_started` may have news.
+  /// Readable when `launched_ns` may have news.
   int reports() const { return reports_.get(); }
 
-  /// True from the moment on that the command runs.
-  bool has_started();
+  /// From the moment on that the command runs: when it was about to be executed, in nanoseconds of CLOCK_MONOTONIC.
+  std::optional<std::int64_t> launched_ns();
   void kill();
   /// Once `process()` is readable: takes the dead away.
   EnvironmentEnd reap();
@@ -59,7 +59,7 @@ class Environment {
   pid_t pid_;
   UniqueFd process_;
   UniqueFd reports_;
-  bool started_ = false;
+  std::optional<std::int64_t> launched_ns_;
   std::optional<EnvironmentEnd> end_;
 };
 

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 
 namespace hypernat::workerhost {
 namespace {
@@ -23,15 +24,15 @@ namespace {
 constexpr int kReports = 3;
 constexpr int kFailureExit = 125;
 
-void report(EnvironmentReportKind kind, int value, const char* step = "") {
-  EnvironmentReport message{.kind = kind, .value = value};
-  std::strncpy(message.step, step, sizeof(message.step) - 1);
+void report(const EnvironmentReport& message) {
   // With the worker host gone nobody is left to hear it.
   [[maybe_unused]] const auto written = ::write(kReports, &message, sizeof(message));
 }
 
 [[noreturn]] void fail(const char* step, int error) {
-  report(EnvironmentReportKind::kFailed, error, step);
+  EnvironmentReport message{.kind = EnvironmentReportKind::kFailed, .value = error};
+  std::strncpy(message.step, step, sizeof(message.step) - 1);
+  report(message);
   ::_exit(kFailureExit);
 }
 
@@ -107,6 +108,12 @@ void die_with_worker_host() {
   if (::poll(&pipe, 1, 0) > 0 && (pipe.revents & POLLERR) != 0) ::_exit(kFailureExit);
 }
 
+std::int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 pid_t start_command(const EnvironmentInit& init) {
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -133,14 +140,15 @@ void run_environment_init(const EnvironmentInit& init) {
   take_file_systems(init);
   drop_privileges();
   die_with_worker_host();
+  const std::int64_t launched_ns = monotonic_ns();
   const pid_t command = start_command(init);
   for (int stream = 0; stream < 3; ++stream) ::close(stream);
-  report(EnvironmentReportKind::kStarted, 0);
+  report({.kind = EnvironmentReportKind::kStarted, .launched_ns = launched_ns});
   while (true) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, 0);
     if (ended == command) {
-      report(EnvironmentReportKind::kEnded, status);
+      report({.kind = EnvironmentReportKind::kEnded, .value = status});
       ::_exit(0);
     }
     if (ended < 0 && errno != EINTR) fail("waiting for the command", errno);

@@ -22,8 +22,9 @@ enum class EnvironmentReportKind : std::int32_t { kStarted, kFailed, kEnded };
 /// One write to the pipe; smaller than PIPE_BUF, so whole or not at all.
 struct EnvironmentReport {
   EnvironmentReportKind kind = EnvironmentReportKind::kFailed;
-  std::int32_t value = 0;  ///< failed: errno; ended: the command's wait status
-  char step[56] = {};      ///< failed: at what
+  std::int32_t value = 0;        ///< failed: errno; ended: the command's wait status
+  std::int64_t launched_ns = 0;  ///< started: just before the command was executed, on CLOCK_MONOTONIC
+  char step[48] = {};            ///< failed: at what
 };
 
 /// All pointers are to what the caller prepared.

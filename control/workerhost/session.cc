@@ -21,6 +21,11 @@ std::string namespace_path(int network_namespace) {
   return fmt::format("/proc/{}/fd/{}", ::getpid(), network_namespace);
 }
 
+/// The clock's epoch is CLOCK_MONOTONIC's.
+std::int64_t nanoseconds(EventLoop::Clock::time_point time) {
+  return std::chrono::nanoseconds(time.time_since_epoch()).count();
+}
+
 }  // namespace
 
 Session::Session(SessionHost& host, UniqueFd connection, std::function<void()> ended)
@@ -83,6 +88,7 @@ Session::Message Session::receive() {
   if ((packet.msg_flags & MSG_CTRUNC) != 0)
     throw std::invalid_argument("request: found more than 16 descriptors; expected 3: stdin, stdout and stderr");
   message.text.resize(static_cast<std::size_t>(size));
+  message.received = EventLoop::Clock::now();
   return message;
 }
 
@@ -93,10 +99,11 @@ void Session::on_message(Message message) {
     spdlog::warn("a client sent a second request on one connection; its environment is killed");
     return running_->environment->kill();
   }
-  start(control::environment_request_from_json(message.text), message.descriptors);
+  start(control::environment_request_from_json(message.text), message);
 }
 
-void Session::start(control::EnvironmentRequest request, const std::vector<UniqueFd>& streams) {
+void Session::start(control::EnvironmentRequest request, const Message& message) {
+  const auto& streams = message.descriptors;
   check_request(request, streams.size());
   const auto slot = host_.slots.take(MappingNumber{request.mapping});
   if (!slot) {
@@ -104,6 +111,7 @@ void Session::start(control::EnvironmentRequest request, const std::vector<Uniqu
     throw std::runtime_error(fmt::format("no slot is free: {} of {} run environments, {} rest after one", pool.used(),
                                          pool.total(), pool.resting()));
   }
+  const auto attached = EventLoop::Clock::now();
   try {
     auto environment = host_.launcher.launch({.network_namespace = host_.slots.network().network_namespace(*slot),
                                               .streams = {streams[0].get(), streams[1].get(), streams[2].get()},
@@ -115,6 +123,8 @@ void Session::start(control::EnvironmentRequest request, const std::vector<Uniqu
     running_.emplace(Running{.slot = *slot,
                              .request = std::move(request),
                              .environment = std::move(environment),
+                             .received = message.received,
+                             .attached = attached,
                              .since = EventLoop::Clock::now(),
                              .timeout = {}});
   } catch (...) {
@@ -136,7 +146,9 @@ void Session::on_report() {
 }
 
 void Session::announce() {
-  if (running_->is_announced || !running_->environment->has_started()) return;
+  if (running_->is_announced) return;
+  const auto launched_ns = running_->environment->launched_ns();
+  if (!launched_ns) return;
   running_->is_announced = true;
   const SlotNetwork& network = host_.slots.network();
   control::EnvironmentEvent event;
@@ -145,6 +157,9 @@ void Session::announce() {
   event.address = to_string(network.address(running_->slot));
   event.pid = running_->environment->pid();
   event.namespace_path = namespace_path(network.network_namespace(running_->slot));
+  event.received_ns = nanoseconds(running_->received);
+  event.attached_ns = nanoseconds(running_->attached);
+  event.launched_ns = *launched_ns;
   send(control::to_json(event));
 }
 

@@ -40,6 +40,8 @@ class Session {
     SlotNumber slot{};
     control::EnvironmentRequest request;
     std::unique_ptr<Environment> environment;
+    EventLoop::Clock::time_point received;
+    EventLoop::Clock::time_point attached;
     EventLoop::Clock::time_point since;
     std::optional<EventLoop::Timer> timeout;
     bool is_announced = false;
@@ -51,6 +53,7 @@ class Session {
   struct Message {
     std::string text;
     std::vector<UniqueFd> descriptors;
+    EventLoop::Clock::time_point received;
   };
 
   void on_client(std::uint32_t events);
@@ -59,7 +62,7 @@ class Session {
   void send(const std::string& text);
   void send_error(const std::string& message);
 
-  void start(control::EnvironmentRequest request, const std::vector<UniqueFd>& streams);
+  void start(control::EnvironmentRequest request, const Message& message);
   void on_report();
   void on_environment_end();
   void announce();

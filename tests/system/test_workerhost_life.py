@@ -83,6 +83,14 @@ class Inside(LabTestCase):
         last, _, _ = self.lab.run(["/etc/passwd"])
         self.assertIn("Permission denied", last["Message"])
 
+    def test_its_start_is_told_in_time_stamps_of_the_monotonic_clock(self):
+        before = time.monotonic_ns()
+        environment, started = self.started(["/usr/bin/python3", "-c", "import time; print(time.monotonic_ns())"])
+        inside = int(os.read(environment.pipes[0], 4096))
+        moments = [before, started["ReceivedNs"], started["AttachedNs"], started["LaunchedNs"], inside]
+        self.assertEqual(moments, sorted(moments))
+        self.assertEqual(len(set(moments)), 5)
+
 
 class End(LabTestCase):
     def test_everything_dies_with_the_command(self):

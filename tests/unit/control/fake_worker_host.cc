@@ -103,6 +103,9 @@ EnvironmentEvent started() {
   made.address = "100.64.0.5";
   made.pid = 4711;
   made.namespace_path = "/run/netns/slot7";
+  made.received_ns = 1'000'000'000'000;
+  made.attached_ns = made.received_ns + 20'000;
+  made.launched_ns = made.received_ns + 900'000;
   return made;
 }
 
