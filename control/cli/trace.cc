@@ -27,6 +27,7 @@ std::string filter_of(const TraceOptions& trace) {
   add("address", trace.address);
   add("port", trace.port);
   add("protocol", trace.protocol);
+  if (trace.openings_only) add("openings", "only");
   return filter;
 }
 

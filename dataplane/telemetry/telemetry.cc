@@ -1,5 +1,6 @@
 #include "dataplane/telemetry/telemetry.h"
 
+#include <rte_version.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -79,6 +80,7 @@ int Telemetry::info(const char*, Answer& answer) {
     if (account != nullptr) flows += account->open_flows;
   }
   answer.add("node", dataplane_.config().node)
+      .add("dpdk", rte_version())
       .add("pid", static_cast<std::uint64_t>(getpid()))
       .add("epoch", tables->epoch)
       .add("generation", tables->generation)

@@ -10,7 +10,7 @@ namespace hypernat::dataplane {
 namespace {
 
 constexpr std::int64_t kDefaultCount = 20;
-constexpr std::int64_t kMostRecords = 4096;
+constexpr std::int64_t kMostRecords = 16384;
 // A record is long; this many fit into what DPDK sends at once.
 constexpr std::size_t kTracePage = 10;
 
@@ -34,6 +34,10 @@ bool set(TraceFilter& filter, std::string_view name, std::string_view value) {
     const auto number = to_number<std::uint32_t>(value);
     if (number) filter.mapping = MappingNumber{*number};
     return number.has_value();
+  }
+  if (name == "openings") {
+    filter.openings_only = value == "only";
+    return filter.openings_only;
   }
   if (name == "address") return (filter.address = parse_ipv4_address(value)).has_value();
   if (name == "protocol") return (filter.protocol = to_protocol(value)).has_value();
@@ -95,6 +99,7 @@ std::string endpoint(Ipv4Address address, L4Port port) {
 void describe(Answer& entry, const TraceRecord& record, const Tables& tables, const Attachments& attachments) {
   const bool outbound = record.side == Side::kInside;
   entry.add("tick_ms", record.tick)
+      .add("monotonic_ns", static_cast<std::uint64_t>(record.monotonic_ns))
       .add("generation", record.generation)
       .add("worker", record.worker)
       .add("home", record.home)
@@ -132,7 +137,8 @@ int Telemetry::trace_start(const char* parameter, Answer& answer) {
   filter.left = kDefaultCount;
   if (!parse(parameter == nullptr ? "" : parameter, filter)) {
     filters_.pop_back();
-    answer.add("error", "expected mapping=NUMBER;address=A.B.C.D;port=NUMBER;protocol=tcp|udp|icmp;count=NUMBER");
+    answer.add("error",
+               "expected mapping=NUMBER;address=A.B.C.D;port=NUMBER;protocol=tcp|udp|icmp;openings=only;count=NUMBER");
     return 0;
   }
   collect_trace();

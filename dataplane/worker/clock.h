@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rte_cycles.h>
+#include <time.h>
 
 #include <cstdint>
 
@@ -17,6 +18,20 @@ class Clock {
  private:
   std::uint64_t start_;
   std::uint64_t cycles_per_millisecond_;
+};
+
+/// CLOCK_MONOTONIC in nanoseconds, which other processes of the machine read too. For what is compared with theirs; the
+/// packet path has ticks.
+inline std::int64_t monotonic_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+/// One moment by both clocks.
+struct Instant {
+  Tick tick = 0;
+  std::int64_t monotonic_ns = 0;  ///< 0 while nobody traces
 };
 
 }  // namespace hypernat::dataplane

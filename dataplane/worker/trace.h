@@ -19,6 +19,7 @@ struct TraceRecord {
   std::uint16_t worker = 0;
   std::uint16_t home = 0;
   Tick tick = 0;
+  std::int64_t monotonic_ns = 0;  ///< CLOCK_MONOTONIC, the same for all of a burst: its verdicts were known then
   Side side = Side::kInside;
   std::uint8_t attachment = 0;
   std::uint32_t segment_id = 0;
@@ -52,10 +53,12 @@ struct TraceFilter {
   std::optional<Ipv4Address> address;  ///< of either end, on either side of the translation
   std::optional<Protocol> protocol;
   std::optional<L4Port> port;                 ///< likewise
+  bool openings_only = false;                 ///< only packets that opened a flow
   mutable std::atomic<std::int64_t> left{0};  ///< records still wanted; counted down by the workers
 
   /// `mapping_number` is the record's, if it has one.
   bool matches(const TraceRecord& record, std::optional<MappingNumber> mapping_number) const {
+    if (openings_only && !record.opened) return false;
     if (mapping && mapping != mapping_number) return false;
     if (protocol && *protocol != record.protocol) return false;
     if (address && *address != record.src && *address != record.dst && *address != record.out_src &&

@@ -23,11 +23,12 @@ void read_rewritten(const Packet& packet, TraceRecord& record) {
 }  // namespace
 
 // Before the packet leaves: afterwards its bytes may be gone.
-void Worker::record(const Packet& packet, Tick now, TraceRecord& record) const {
+void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const {
   record.generation = tables_->generation;
   record.worker = options_.number;
   record.home = around_.home.worker_of(packet.toeplitz);
-  record.tick = now;
+  record.tick = at.tick;
+  record.monotonic_ns = at.monotonic_ns;
   record.side = packet.side;
   record.attachment = packet.attachment;
   record.protocol = packet.protocol;

@@ -196,11 +196,12 @@ void Worker::translate(Burst& burst, Tick now) {
 
 void Worker::leave(Burst& burst, Tick now) {
   const TraceFilter* filter = around_.orders.trace.load(std::memory_order_acquire);
+  const Instant at{.tick = now, .monotonic_ns = filter == nullptr ? 0 : monotonic_ns()};
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     const Packet& packet = burst.packets[i];
     rte_mbuf* mbuf = burst.mbufs[i];
     TraceRecord trace_record;
-    if (filter != nullptr) record(packet, now, trace_record);
+    if (filter != nullptr) record(packet, at, trace_record);
     Fate fate{};
     switch (packet.verdict) {
       case Verdict::kForward:

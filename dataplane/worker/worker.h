@@ -127,7 +127,7 @@ class Worker {
   Fate forward(const Packet& packet, rte_mbuf* mbuf, Tick now);
   void reset(const Packet& packet, rte_mbuf* mbuf, Tick now);
   Outgoing outgoing_of(const Packet& packet) const;
-  void record(const Packet& packet, Tick now, TraceRecord& record) const;
+  void record(const Packet& packet, Instant at, TraceRecord& record) const;
   void keep_record(TraceRecord& record, const TraceFilter& filter, const Fate& fate);
 
   Options options_;

@@ -207,8 +207,22 @@ class Vxlan(DataplaneTestCase):
         self.assertEqual((reply["direction"], reply["dst"]), ("inbound", request["out_src"]))
         self.assertEqual((reply["out_dst"], reply["tunnel_end"]), (request["src"], "192.0.2.11"))
 
+    def test_trace_of_openings_tells_the_moment_by_the_clock_that_others_read(self):
+        self.telemetry.ask("/hypernat/trace_start,openings=only;protocol=tcp;port=80;count=40")
+        moments = []
+        for _ in range(3):
+            began = time.monotonic_ns()
+            run("curl", "-sf", "--max-time", 5, f"http://{topology.WEB}/", namespace="wh1")
+            moments.append((began, time.monotonic_ns()))
+        self.telemetry.ask("/hypernat/trace_stop")
+        records = self.pages("/hypernat/trace")
+        self.assertEqual([(record["flow_opened"], record["tcp_flags"]) for record in records], [("yes", "S")] * 3)
+        for record, (began, ended) in zip(records, moments):
+            self.assertGreater(record["monotonic_ns"], began)
+            self.assertLess(record["monotonic_ns"], ended)
+
     def test_trace_refuses_what_it_does_not_know(self):
-        for filter in ("mapping", "colour=red", "address=10.0.1", "protocol=gre", "port=70000"):
+        for filter in ("mapping", "openings=some", "colour=red", "address=10.0.1", "protocol=gre", "port=70000"):
             self.assertIn("expected", self.telemetry.ask(f"/hypernat/trace_start,{filter}")["error"])
 
     def test_lists_flows_interfaces_neighbours_and_ports(self):
