@@ -162,6 +162,14 @@ class TenantCheck {
     for (std::size_t i = 0; i < subnet.vteps.size(); ++i) {
       vteps.check(to_string(subnet.vteps[i]), at / "vteps" / i, loader_);
     }
+    Once reserved("reserved address", "in the subnet");
+    for (std::size_t i = 0; i < subnet.reserved.size(); ++i) {
+      reserved.check(to_string(subnet.reserved[i]), at / "reserved" / i, loader_);
+      if (!is_host_of(subnet.reserved[i], subnet.cidr)) {
+        loader_.refuse(at / "reserved" / i, "reserved address " + to_string(subnet.reserved[i]),
+                       "a host address of " + to_string(subnet.cidr));
+      }
+    }
     if (subnet.route_table)
       check_reference(*subnet.route_table, "route table", vpc_of_route_table_, vpc, at / "routes");
     segments_.check(subnet, at);

@@ -29,6 +29,7 @@ struct SubnetConfig {
   Ipv4Address router;
   Segment segment;
   std::vector<Ipv4Address> vteps;          ///< ends of the segment's tunnels, on a tunnel attachment
+  std::vector<Ipv4Address> reserved{};     ///< of the tenant's own machines; never an interface's
   std::optional<std::string> route_table;  ///< an id of the VPC's route tables; absent: nothing beyond the VPC
   bool operator==(const SubnetConfig&) const = default;
 };

@@ -119,6 +119,8 @@ Schema<SubnetConfig> subnet_schema() {
       .group({"segment", "Where the subnet meets the data plane."}, &SubnetConfig::segment, segment_schema())
       .list({"vteps", "Ends of the segment's tunnels; required on a vxlan attachment."}, &SubnetConfig::vteps,
             ipv4_address(), {.least = 0, .most = 64})
+      .list({"reserved", "Addresses that machines of the subnet have; no interface gets one of them."},
+            &SubnetConfig::reserved, ipv4_address(), {.least = 0, .most = 1024})
       .optional({"routes", "A route table of the VPC."}, &SubnetConfig::route_table, id("rtb-"),
                 "nothing beyond the VPC");
   return schema;

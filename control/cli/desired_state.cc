@@ -71,8 +71,10 @@ json subnet_of(const std::string& vpc, const config::SubnetConfig& subnet) {
             {"Zone", subnet.zone},
             {"Router", to_string(subnet.router)},
             {"Segment", {{"Attachment", subnet.segment.attachment}, {"Id", subnet.segment.id}}},
-            {"Vteps", json::array()}};
+            {"Vteps", json::array()},
+            {"Reserved", json::array()}};
   for (const auto vtep : subnet.vteps) body["Vteps"].push_back(to_string(vtep));
+  for (const auto address : subnet.reserved) body["Reserved"].push_back(to_string(address));
   if (subnet.route_table) body["RouteTableId"] = *subnet.route_table;
   return body;
 }

@@ -19,6 +19,7 @@ config::TenantConfig tenant() {
                              .router = Ipv4Address::of(10, 0, 1, 1),
                              .segment = {.attachment = "tenants", .id = 5001},
                              .vteps = {Ipv4Address::of(198, 51, 100, 11)},
+                             .reserved = {Ipv4Address::of(10, 0, 1, 10)},
                              .route_table = "rtb-1"}},
                 .route_tables = {{.id = "rtb-1",
                                   .routes = {{*parse_ipv4_prefix("0.0.0.0/0"), config::RouteTarget::kRouter},
@@ -45,7 +46,7 @@ TEST(WishedObjects, CarryEverythingThatTheFileSays) {
   EXPECT_EQ(body_of(ObjectKind::kVpc, "vpc-1"), json::parse(R"({"Cidr": "10.0.0.0/16", "Resolver": "10.0.1.53"})"));
   EXPECT_EQ(body_of(ObjectKind::kSubnet, "subnet-1"), json::parse(R"({
     "VpcId": "vpc-1", "Cidr": "10.0.1.0/24", "Zone": "a", "Router": "10.0.1.1", "RouteTableId": "rtb-1",
-    "Segment": {"Attachment": "tenants", "Id": 5001}, "Vteps": ["198.51.100.11"]})"));
+    "Segment": {"Attachment": "tenants", "Id": 5001}, "Vteps": ["198.51.100.11"], "Reserved": ["10.0.1.10"]})"));
   EXPECT_EQ(body_of(ObjectKind::kRouteTable, "rtb-1"), json::parse(R"({"VpcId": "vpc-1", "Routes": [
     {"Destination": "0.0.0.0/0", "Target": "router"}, {"Destination": "10.9.0.0/16", "Target": "blackhole"}]})"));
   EXPECT_EQ(body_of(ObjectKind::kSecurityGroup, "sg-1"), json::parse(R"({"VpcId": "vpc-1", "Egress": [
