@@ -6,6 +6,7 @@
 #include "control/api/api.h"
 #include "control/api/json_fields.h"
 #include "control/api/network_json.h"
+#include "control/lifecycle/addresses.h"
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
 #include "control/store/host_store.h"
@@ -44,6 +45,14 @@ Json array(const Values& values) {
   return list;
 }
 
+// With what EC2 tells of a subnet, too.
+Json subnet_json(Lifecycle& lifecycle, const Subnet& subnet) {
+  auto object = to_json(subnet);
+  object["AvailableIpAddressCount"] = count_free_addresses(subnet, lifecycle.networks.vpc(subnet.account, subnet.vpc),
+                                                           used_addresses(lifecycle.database, subnet.number));
+  return object;
+}
+
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> kKinds{
       {.path = "vpcs",
@@ -61,7 +70,7 @@ const std::vector<Kind>& kinds() {
       {.path = "subnets",
        .list = "Subnets",
        .put = [](auto& l, auto& name, auto& body) { return l.networks.put_subnet(read_subnet(name, body)); },
-       .get = [](auto& l, auto& name) { return to_json(l.networks.subnet(name.account, name.id)); },
+       .get = [](auto& l, auto& name) { return subnet_json(l, l.networks.subnet(name.account, name.id)); },
        .erase = [](auto& l, auto& name) { l.networks.erase_subnet(name.account, name.id); },
        .all = [](auto& l, auto& account) { return array(list_subnets(l.database, account)); }},
       {.path = "security-groups",
@@ -263,6 +272,8 @@ ApiResponse Api::status() {
                 {"Generation", publication.generation},
                 {"TableSha256", publication.table_sha256},
                 {"StoreProblem", lifecycle.store_problem},
+                {"Publications", lifecycle.published.tables},
+                {"PublishedBytes", lifecycle.published.bytes},
                 {"Dataplanes", dataplanes},
                 {"WorkerHosts", hosts},
                 {"Functions", count(lifecycle.database, "functions")},

@@ -1,6 +1,7 @@
 #include "control/lifecycle/addresses.h"
 
 #include <algorithm>
+#include <set>
 
 namespace hypernat::control {
 namespace {
@@ -22,6 +23,19 @@ std::optional<Ipv4Address> lowest_free_address(const Subnet& subnet, const Vpc& 
     return address;
   }
   return std::nullopt;
+}
+
+std::uint64_t count_free_addresses(const Subnet& subnet, const Vpc& vpc, const std::vector<Ipv4Address>& used) {
+  const std::uint64_t first = std::uint64_t{subnet.cidr.first().host()} + kReservedAtStart;
+  const std::uint64_t end = std::uint64_t{subnet.cidr.first().host()} + subnet.cidr.size() - 1;
+  std::set<Ipv4Address> taken(used.begin(), used.end());
+  taken.insert(subnet.reserved.begin(), subnet.reserved.end());
+  taken.insert(subnet.router);
+  if (vpc.resolver) taken.insert(*vpc.resolver);
+  const auto count = std::count_if(taken.begin(), taken.end(), [&](const Ipv4Address& address) {
+    return address.host() >= first && address.host() < end;
+  });
+  return end - first - static_cast<std::uint64_t>(count);
 }
 
 std::optional<Ipv4Prefix> lowest_free_block(const Ipv4Prefix& prefix, std::uint8_t length,

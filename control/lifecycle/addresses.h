@@ -13,6 +13,9 @@ namespace hypernat::control {
 std::optional<Ipv4Address> lowest_free_address(const Subnet& subnet, const Vpc& vpc,
                                                const std::vector<Ipv4Address>& used);
 
+/// How many addresses `lowest_free_address` could give in turn.
+std::uint64_t count_free_addresses(const Subnet& subnet, const Vpc& vpc, const std::vector<Ipv4Address>& used);
+
 /// The lowest block of `length` bits in `prefix` that overlaps none of `taken`.
 std::optional<Ipv4Prefix> lowest_free_block(const Ipv4Prefix& prefix, std::uint8_t length,
                                             const std::vector<Ipv4Prefix>& taken);

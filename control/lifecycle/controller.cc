@@ -35,6 +35,7 @@ Controller::Lifecycle Controller::now() {
           .statuses = statuses_,
           .live = live_dataplanes(statuses_, time),
           .store_problem = publisher_.problem(),
+          .published = publisher_.published(),
           .settings = settings_,
           .now = time};
 }

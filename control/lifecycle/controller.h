@@ -51,6 +51,7 @@ class Controller {
     const std::vector<config::DataplaneStatus>& statuses;  ///< as of the last beat
     std::vector<config::DataplaneStatus> live;             ///< of those, who is alive now
     const std::string& store_problem;                      ///< empty: the store holds the database's content
+    const Published& published;
     const Settings& settings;
     TimePoint now;
   };

@@ -104,7 +104,8 @@ void Leases::follow() {
       parts_.mappings.discard(mapping->uid, mapping->since);
     } else if (mapping->state == MappingState::kActive) {
       lease.active_at = mapping->since;
-      if (!lease.published_at) lease.published_at = lease.active_at;  // a data plane has it, whatever the store says now
+      if (!lease.published_at)
+        lease.published_at = lease.active_at;  // a data plane has it, whatever the store says now
     } else {
       lease.provisioned_at = mapping->since;
     }

@@ -17,6 +17,8 @@ void Publisher::publish(TimePoint now) {
     if (database_.total_changes() != changes_seen_ || (!is_in_store_ && bytes_.empty())) prepare();
     if (!is_in_store_) {
       store_.publish(bytes_);
+      ++published_.tables;
+      published_.bytes += bytes_.size();
       is_in_store_ = true;
       bytes_.clear();
       const auto publication = read_publication(database_);

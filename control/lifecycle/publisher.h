@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@
 #include "control/store/sqlite.h"
 
 namespace hypernat::control {
+
+/// What was given to the store since this process started.
+struct Published {
+  std::uint64_t tables = 0;
+  std::uint64_t bytes = 0;
+};
 
 class Publisher {
  public:
@@ -27,6 +34,7 @@ class Publisher {
 
   /// Whether the store holds the generation last given.
   bool is_in_store() const { return is_in_store_; }
+  const Published& published() const { return published_; }
   /// Why the store does not hold the database's content; empty when it does.
   const std::string& problem() const { return problem_; }
 
@@ -41,6 +49,7 @@ class Publisher {
   bool is_in_store_ = false;        ///< the store holds the generation last given
   std::vector<std::byte> bytes_;    ///< of the generation last given, until the store holds them
   std::string problem_;
+  Published published_;
 };
 
 }  // namespace hypernat::control

@@ -38,6 +38,24 @@ TEST(Put, shows_what_was_put) {
   EXPECT_EQ(world.call("GET", "/hypernat/v1/accounts").body["Accounts"][0]["Id"], kAcme);
 }
 
+TEST(Subnet, tells_how_many_addresses_it_has_left) {
+  World world;
+  world.declare();
+  const auto left = [&world] {
+    return world.call("GET", "/hypernat/v1/accounts/111111111111/subnets/subnet-a").body.at("AvailableIpAddressCount");
+  };
+  // Of 256: AWS's five, the router among them, and the VPC's resolver.
+  EXPECT_EQ(left(), 250);
+  world.create("web", {"subnet-a"}, {"sg-1"});
+  world.create("api", {"subnet-a"}, {"sg-1"});
+  world.run();
+  EXPECT_EQ(left(), 249) << "one interface for both";
+  auto subnet = subnet_body();
+  subnet["Reserved"] = {"10.0.1.5", "10.0.1.255", "10.0.1.200"};
+  world.put("/subnets/subnet-a", subnet);
+  EXPECT_EQ(left(), 247) << "the last address could not be had before either";
+}
+
 struct Mistake {
   const char* path;
   Json change;  // merged into the body that is accepted; a null removes the member

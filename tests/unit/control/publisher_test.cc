@@ -70,6 +70,19 @@ class Restart : public ::testing::Test {
   std::unique_ptr<World> world;
 };
 
+TEST_F(Restart, begins_to_count_anew_what_was_published) {
+  const auto status = world->call("GET", "/hypernat/v1/status").body;
+  EXPECT_EQ(status["Publications"], world->store.publications);
+  EXPECT_GE(status["PublishedBytes"].get<std::size_t>(), world->store.table->size());
+  world->restart();
+  EXPECT_EQ(world->call("GET", "/hypernat/v1/status").body["Publications"], 0);
+  world->create("one-more", {"subnet-a"}, {"sg-2"});
+  world->run();
+  const auto after = world->call("GET", "/hypernat/v1/status").body;
+  EXPECT_EQ(after["Publications"], 1);
+  EXPECT_EQ(after["PublishedBytes"], world->store.table->size());
+}
+
 TEST_F(Restart, publishes_nothing_when_nothing_changed) {
   const auto before = world->call("GET", "/hypernat/v1/status").body;
   const auto bytes = world->store.table;
