@@ -1,6 +1,6 @@
 // Signals that would end this process, taken as events instead: something has to be given back first.
 //
-// They are blocked from construction on; `hypernat` has one thread.
+// They are blocked from construction on, in the calling thread and those that it starts afterwards.
 #pragma once
 
 #include <csignal>

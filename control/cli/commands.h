@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/cli/coldstart/plan.h"
 #include "control/cli/options.h"
 
 namespace hypernat::cli {
@@ -31,6 +32,7 @@ struct TraceOptions {
   std::string address;
   std::string port;
   std::string protocol;
+  bool openings_only = false;
   unsigned count = 2;
   std::chrono::seconds patience{30};
 };
@@ -63,5 +65,8 @@ struct InvokeOptions {
 };
 /// Returns the command's own exit code; 128 and the signal's number when a signal ended it.
 int invoke(const Options& options, const InvokeOptions& invoke);
+
+/// Fresh environments in both modes, measured (coldstart/coldstart.cc). Returns 130 when a signal cut it short.
+int coldstart(const Options& options, const coldstart::Plan& wanted);
 
 }  // namespace hypernat::cli

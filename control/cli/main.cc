@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "config/config_error.h"
+#include "config/scalars.h"
 #include "control/cli/commands.h"
 #include "control/cli/errors.h"
 
@@ -22,6 +23,9 @@ struct CommandLine {
   ValidateOptions validate;
   InvokeOptions invoke;
   TraceOptions trace;
+  coldstart::Plan coldstart;
+  std::string coldstart_target;
+  std::string coldstart_mode = "both";
   std::function<int()> chosen;
 };
 
@@ -51,6 +55,7 @@ void add_trace(CLI::App& app, CommandLine& line) {
   command->add_option("--address", trace.address, "With this address on either end, before or after the translation");
   command->add_option("--port", trace.port, "With this port or ICMP identifier, likewise");
   command->add_option("--protocol", trace.protocol, "tcp, udp or icmp");
+  command->add_flag("--openings", trace.openings_only, "Only packets that open a flow");
   command->add_option("--count", trace.count, "Stop after so many packets")->capture_default_str();
   command->add_option("--seconds", trace.patience, "Stop after so many seconds")->default_str("30");
   command->footer(
@@ -118,6 +123,61 @@ void add_invoke(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.chosen = [&line] { return invoke(line.options, line.invoke); }; });
 }
 
+/// What CLI11 does not check by itself; throws its errors.
+void finish_coldstart(CommandLine& line) {
+  auto& plan = line.coldstart;
+  try {
+    coldstart::set_target(plan, line.coldstart_target);
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(error.what());
+  }
+  if (line.coldstart_mode == "shared") plan.modes = {coldstart::Mode::kShared};
+  if (line.coldstart_mode == "per-environment") plan.modes = {coldstart::Mode::kPerEnvironment};
+}
+
+void add_coldstart(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("coldstart", "Measure fresh environments: shared interfaces, and one for each");
+  auto& plan = line.coldstart;
+  command->add_option("function", plan.function, "Whose environments: NAME, ACCOUNT/NAME, or the function's ARN")
+      ->required();
+  command->add_option("target", line.coldstart_target, "Its tenant's web server: ADDRESS[:PORT][/PATH]")->required();
+  command->add_option("--account", plan.account, "Whose function, when several accounts have one of that name");
+  command->add_option("--count", plan.count, "How many environments")
+      ->check(CLI::Range(1U, coldstart::kMostInvocations))
+      ->capture_default_str();
+  command->add_option("--rate", plan.rate, "Arrivals per second (a Poisson process); 0: all at once")
+      ->check(CLI::Range(0.0, 100'000.0))
+      ->capture_default_str();
+  command->add_option("--seed", plan.seed, "Of the arrivals")->capture_default_str();
+  command->add_option("--mode", line.coldstart_mode, "shared, per-environment or both")
+      ->check(CLI::IsMember({"shared", "per-environment", "both"}))
+      ->capture_default_str();
+  command
+      ->add_option_function<std::string>(
+          "--provisioning",
+          [&plan](const std::string& text) {
+            const auto time = config::parse_duration(text);
+            if (!time || *time > std::chrono::hours(1))
+              throw CLI::ValidationError("--provisioning: found " + text + "; expected a duration such as 0s or 10s");
+            plan.provisioning = std::chrono::duration_cast<std::chrono::milliseconds>(*time);
+          },
+          "How long making an interface takes in the model")
+      ->default_str("10s");
+  command->add_option("--write-json", plan.json_file, "Write parameters, percentiles and raw samples to this file");
+  command->add_option("--write-csv", plan.csv_file, "Write raw samples to this file");
+  command->footer(
+      "  hypernat coldstart acme-web 10.0.1.10                      200 at once, in both modes\n"
+      "  hypernat coldstart acme-web 10.0.1.10 --provisioning 0s    only what this system really does\n"
+      "  hypernat coldstart acme-web 10.0.1.10 --mode shared --count 1000 --rate 100\n\n"
+      "Every environment makes one HTTP request. In the mode shared they use the function's interface; in the mode\n"
+      "per-environment each gets one of its own, made while it waits, and given back afterwards. Modelled time is\n"
+      "waited for and told apart from what was measured.");
+  command->callback([&line] {
+    finish_coldstart(line);
+    line.chosen = [&line] { return coldstart(line.options, line.coldstart); };
+  });
+}
+
 void configure(CLI::App& app, CommandLine& line) {
   app.require_subcommand(0, 1);
   app.fallthrough();
@@ -138,6 +198,7 @@ void configure(CLI::App& app, CommandLine& line) {
   add_apply(app, line);
   add_validate(app, line);
   add_invoke(app, line);
+  add_coldstart(app, line);
 }
 
 int execute(CommandLine& line) {

@@ -17,6 +17,18 @@ TEST(TextTable, AlignsColumnsAndPutsNumbersToTheRight) {
             "längst   1234\n");
 }
 
+TEST(TextTable, PutsFractionsToTheRightAndAddressesToTheLeft) {
+  TextTable table({"A", "B"});
+  table.add({"0.250", "10.0.1.4"});
+  table.add({"1000.000", "10.0.1.10"});
+  table.add({"?", ""});
+  EXPECT_EQ(table.to_string(),
+            "       A  B\n"
+            "   0.250  10.0.1.4\n"
+            "1000.000  10.0.1.10\n"
+            "       ?\n");
+}
+
 TEST(TextTable, WithoutRowsIsItsHeading) {
   EXPECT_EQ(TextTable({"A", "B"}).to_string(), "A  B\n");
 }
