@@ -1,9 +1,12 @@
 """Runs the system tests: every module in fresh namespaces, as their first process; writes one JUnit file.
 
+Modules wait more than they work, so a few run side by side; each says what it saw when it has ended.
+
     run.py --report FILE [--build FOLDER] [--long] [NAME…]     only the cases whose full name holds one of the names
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -19,6 +22,9 @@ import enter  # noqa: E402
 import folders  # noqa: E402
 
 MODULE_SECONDS = 600
+SIDE_BY_SIDE = 2
+# The longest first, so that none is left to run alone in the end.
+LONGEST = ["test_quickstart", "test_isolation", "test_dataplane", "test_workerhost_life", "test_tables"]
 
 
 def parse_arguments():
@@ -42,12 +48,15 @@ def run_module(module, arguments, report):
     command = enter.command_inside([sys.executable, "-B", str(HERE / "module.py"), module, str(report), *arguments.names])
     environment = {**os.environ, "HYPERNAT_BUILD": str(arguments.build), "HYPERNAT_TEST_LONG": "1" if arguments.long else ""}
     try:
-        status = subprocess.run(command, check=False, timeout=MODULE_SECONDS * (4 if arguments.long else 1),
-                                env=environment).returncode
-    except subprocess.TimeoutExpired:
-        return failed_module(module, f"did not end within {MODULE_SECONDS} s")
+        done = subprocess.run(command, check=False, timeout=MODULE_SECONDS * (4 if arguments.long else 1), env=environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    except subprocess.TimeoutExpired as late:
+        print((late.stdout or b"").decode(errors="replace"), flush=True)
+        return failed_module(module, f"did not end within {late.timeout:.0f} s")
+    if done.stdout:
+        print(done.stdout.rstrip("\n"), flush=True)
     if not report.exists():
-        return failed_module(module, f"ended with {status} and no report")
+        return failed_module(module, f"ended with {done.returncode} and no report")
     return xml.parse(report).getroot()
 
 
@@ -56,8 +65,11 @@ def main():
     folders.sweep()
     suites = xml.Element("testsuites")
     with tempfile.TemporaryDirectory(prefix="hypernat-system.") as results:
-        for path in sorted(HERE.glob("test_*.py")):
-            suites.append(run_module(path.stem, arguments, pathlib.Path(results) / f"{path.stem}.xml"))
+        modules = sorted((path.stem for path in HERE.glob("test_*.py")),
+                         key=lambda name: (LONGEST.index(name) if name in LONGEST else len(LONGEST), name))
+        with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as runners:
+            suites.extend(runners.map(
+                lambda name: run_module(name, arguments, pathlib.Path(results) / f"{name}.xml"), modules))
     folders.sweep()
     xml.ElementTree(suites).write(arguments.report)
     return 1 if any(True for kind in ("failure", "error") for _ in suites.iter(kind)) else 0
