@@ -4,11 +4,11 @@ import pathlib
 import re
 import signal
 import subprocess
-import tempfile
 import unittest
 
 import support
 import folders
+import launcher
 import story
 
 QUICKSTART = support.ROOT / "scripts/quickstart"
@@ -74,14 +74,8 @@ class Quickstart(unittest.TestCase):
 
     def test_goes_on_with_several_workers_until_stopped(self):
         self.addCleanup(subprocess.run, [QUICKSTART, "--stop"], check=False, capture_output=True)
-        # Into a file: what is kept running keeps its standard output, and the end of a pipe would never come.
-        with tempfile.TemporaryFile("w+") as said:
-            done = subprocess.run([QUICKSTART, "--build", support.BUILD, "--no-huge", "--keep", "--workers", "3"], cwd="/",
-                                  check=False, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-                                  timeout=SECONDS)
-            said.seek(0)
-            output = said.read()
-        self.assertEqual(done.returncode, 0, output)
+        # Through a pipe: it must come to its end although something goes on running.
+        output = self.finish(begin("--no-huge", "--keep", "--workers", "3"))
         self.check_story(output)
         accounts = re.findall(r"(?m)^ +([0-2])((?: +\d+){9})$", output)
         self.assertEqual([worker for worker, _ in accounts], ["0", "1", "2"])
@@ -94,7 +88,24 @@ class Quickstart(unittest.TestCase):
         answer = support.hypernat("invoke", "globex-web", "--", "curl", "-s", "http://web.internal/", environment=environment)
         self.assertEqual(answer.stdout, "This is globex.\n", answer.stderr)
         folder = pathlib.Path(environment["HYPERNAT_CONTROL"]).parent
+        self.check_others_are_left_alone(folder)
         stopped = subprocess.run([QUICKSTART, "--stop"], check=False, capture_output=True, text=True)
         self.assertEqual(stopped.returncode, 0, stopped.stderr)
         self.assertIn(f"stopped {folder}", stopped.stdout)
         self.assertTrue(is_gone(folder))
+
+    def check_others_are_left_alone(self, folder):
+        """A number that means another process by now, or in another pid namespace, is not signalled."""
+        kept = folder / launcher.KEPT
+        true = kept.read_text(encoding="ascii")
+        namespace, pid, started = true.split()
+        bystander = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(bystander.kill)
+        kept.write_text(f"pid:[1] {bystander.pid} {started}", encoding="ascii")
+        elsewhere = subprocess.run([QUICKSTART, "--stop"], check=False, capture_output=True, text=True)
+        self.assertEqual(elsewhere.returncode, 0)
+        self.assertIn(f"{folder} is left alone: it was started in another pid namespace", elsewhere.stderr)
+        self.assertNotEqual(launcher.identity(bystander.pid), f"{namespace} {bystander.pid} {started}")
+        self.assertIsNone(bystander.poll())
+        self.assertEqual(launcher.identity(int(pid)), true)
+        kept.write_text(true, encoding="ascii")
