@@ -30,9 +30,8 @@ def binary(build, name):
     return path
 
 
-def lcores(workers):
-    """EAL's --lcores: a main lcore and the workers, spread over the CPUs that we may use."""
-    cpus = sorted(os.sched_getaffinity(0))
+def lcores(workers, cpus):
+    """EAL's --lcores: a main lcore and the workers, spread over the CPUs."""
     return ",".join(f"{number}@{cpus[number % len(cpus)]}" for number in range(workers + 1))
 
 
@@ -75,12 +74,15 @@ class Memory:
 class Lab:
     """A context: everything ends with it, in the reverse order."""
 
-    def __init__(self, folder, build=ROOT / "build", huge=True, workers=1):
+    def __init__(self, folder, build=ROOT / "build", huge=True, workers=1, slots=None):
         self.build = pathlib.Path(build)
         self.folder = folder
         self.name = folders.file_prefix(folder)
         self.functions = ROOT / "config/functions.yaml"
         self.workers = workers
+        self.slots = slots  # of each worker host; None: as config/ says
+        self.cpus = sorted(os.sched_getaffinity(0))
+        self.idle = "sleep"
         self.memory = Memory(self.folder, huge)
         self.tenants = {tenant.name: topology.TenantServers(tenant, self.folder / tenant.name) for tenant in topology.TENANTS}
         self.processes = {}
@@ -104,6 +106,14 @@ class Lab:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def give_worker_its_own_cpu(self):
+        """For measurements, before the start: whatever is not a worker of the data plane shares the first CPU."""
+        if len(self.cpus) <= self.workers:
+            raise LabError(f"{self.workers} worker(s) of the data plane and everything else need {self.workers + 1} CPUs of "
+                           f"their own; this machine gives {len(self.cpus)}")
+        self.idle = "spin"
+        os.sched_setaffinity(0, self.cpus[:1])
+
     # Starting and stopping.
 
     def start(self):
@@ -123,7 +133,8 @@ class Lab:
             self.memory.acquire()
         config = config or self.render("dataplane.yaml", replace=[
             (r"file_prefix: .*", f"file_prefix: {self.name}"),
-            (r"--lcores=.*", f"--lcores={lcores(self.workers)}"),
+            (r"--lcores=.*", f"--lcores={lcores(self.workers, self.cpus)}"),
+            (r"idle: sleep", f"idle: {self.idle}"),
             (r"lcores: \[1\]", f"lcores: {list(range(1, self.workers + 1))}")])
         process = self.launch("dataplane", [binary(self.build, "hypernat-dataplane"), "--config", config, "--",
                                             *self.memory.eal_arguments()])
@@ -139,8 +150,9 @@ class Lab:
 
     def start_worker_hosts(self):
         for host in topology.WORKER_HOSTS:
+            slots = [(r"slots: \d+", f"slots: {self.slots}")] if self.slots is not None else []
             config = self.render("workerhost.yaml", f"{host.name}.yaml",
-                                 [(r"\bwh1\b", host.name), (r"192\.0\.2\.11", host.address)])
+                                 [(r"\bwh1\b", host.name), (r"192\.0\.2\.11", host.address), *slots])
             self.launch(host.name, [binary(self.build, "hypernat-workerhost"), "--config", config], host.name)
         names = {host.name for host in topology.WORKER_HOSTS}
         wait_for("the worker hosts to make their slots", lambda: all(self.listens(name) for name in names), 30,
