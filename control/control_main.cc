@@ -1,62 +1,25 @@
 // hypernat-control: functions become mappings, mappings become interfaces, and the table of them is published.
 //
-// Three kinds of threads: HTTP's, the beat, and this one, which waits for a signal.
+// Three kinds of threads: HTTP's, the one that settles, and this one, which waits for a signal.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <condition_variable>
 #include <csignal>
 #include <cstdio>
-#include <mutex>
-#include <thread>
 
 #include "config/control_config.h"
 #include "config/store.h"
 #include "control/api/api.h"
 #include "control/api/http_server.h"
 #include "control/lifecycle/controller.h"
+#include "control/lifecycle/settler.h"
 #include "control/store/lock_file.h"
 #include "control/store/schema.h"
 
 namespace hypernat::control {
 namespace {
-
-// Calls `beat` at every interval, until destroyed.
-class Beat {
- public:
-  Beat(std::chrono::milliseconds interval, std::function<void()> beat)
-      : thread_([this, interval, beat = std::move(beat)] {
-          std::unique_lock lock(mutex_);
-          while (!stop_.wait_for(lock, interval, [this] { return is_over_; })) {
-            lock.unlock();
-            try {
-              beat();
-            } catch (const std::exception& error) {
-              spdlog::error("{}", error.what());
-            }
-            lock.lock();
-          }
-        }) {}
-
-  ~Beat() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_over_ = true;
-    }
-    stop_.notify_one();
-    thread_.join();
-  }
-  Beat(const Beat&) = delete;
-  Beat& operator=(const Beat&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool is_over_ = false;
-  std::thread thread_;  // last: it uses the others
-};
 
 // Blocked here, before any thread is made, so that they reach `sigwait` and nobody else.
 sigset_t block_signals() {
@@ -97,11 +60,11 @@ void run(const config::ControlConfig& config) {
                                       .release_after = config.mapping_release_after,
                                       .environment_time = config.environment_time,
                                       .interfaces_per_vpc = config.interfaces_per_vpc}});
+  controller.beat();  // so that the first request finds everything as it is
+  const Settler settler(controller, config.store.beat);
   Api api(controller, api_settings(config));
   HttpServer server(api, config.listen);
   spdlog::info("database {}, store {}", config.database.string(), config.store.directory.string());
-  controller.beat();  // so that the first request finds everything as it is
-  const Beat beat(config.store.beat, [&] { controller.beat(); });
   server.start();
 
   int received = 0;

@@ -10,17 +10,15 @@ constexpr std::uint32_t kReservedAtStart = 4;
 
 }  // namespace
 
-std::optional<Ipv4Address> lowest_free_address(const Subnet& subnet, const Vpc& vpc,
-                                               const std::vector<Ipv4Address>& used) {
+std::optional<Ipv4Address> lowest_free_address(const Subnet& subnet, const Vpc& vpc, Ipv4Address from,
+                                               const std::function<bool(Ipv4Address)>& is_used) {
   const std::uint64_t end = std::uint64_t{subnet.cidr.first().host()} + subnet.cidr.size() - 1;
-  auto next_used = used.begin();
-  for (std::uint64_t host = std::uint64_t{subnet.cidr.first().host()} + kReservedAtStart; host < end; ++host) {
+  const std::uint64_t first = std::uint64_t{subnet.cidr.first().host()} + kReservedAtStart;
+  for (std::uint64_t host = std::max<std::uint64_t>(first, from.host()); host < end; ++host) {
     const auto address = Ipv4Address::from_host(static_cast<std::uint32_t>(host));
-    next_used = std::lower_bound(next_used, used.end(), address);
-    if (next_used != used.end() && *next_used == address) continue;
     if (address == subnet.router || address == vpc.resolver) continue;
     if (std::find(subnet.reserved.begin(), subnet.reserved.end(), address) != subnet.reserved.end()) continue;
-    return address;
+    if (!is_used(address)) return address;
   }
   return std::nullopt;
 }

@@ -6,7 +6,7 @@ namespace hypernat::control {
 namespace {
 
 // The store's table is looked at again this often: it may lie on a disk that was emptied.
-constexpr unsigned kBeatsBetweenComparisons = 20;
+constexpr unsigned kLooksBetweenComparisons = 20;
 
 }  // namespace
 
@@ -21,7 +21,8 @@ Controller::Controller(const Parts& parts)
       leases_({.database = database_, .mappings = mappings_, .hosts = hosts_, .journal = journal_}),
       functions_({.database = database_, .mappings = mappings_, .leases = leases_, .journal = journal_}),
       placement_(database_, hosts_),
-      publisher_(database_, store_) {}
+      publisher_(database_, store_),
+      group_commit_(mutex_, [this](const GroupCommit::Group& group) { commit(group); }) {}
 
 Controller::Lifecycle Controller::now() {
   const auto time = clock_.now();
@@ -34,63 +35,108 @@ Controller::Lifecycle Controller::now() {
           .placement = placement_,
           .statuses = statuses_,
           .live = live_dataplanes(statuses_, time),
-          .store_problem = publisher_.problem(),
+          .store_problem = store_problem_,
           .published = publisher_.published(),
           .settings = settings_,
           .now = time};
 }
 
-void Controller::transact(const std::function<void(Lifecycle&)>& work) {
+void Controller::perform(const Work& work) {
+  group_commit_.perform([&] { work(*shared_); });
+  if (changed_) changed_();
+}
+
+void Controller::commit(const GroupCommit::Group& group) {
   journal_.discard();
   auto lifecycle = now();
+  shared_ = &lifecycle;
   Transaction transaction(database_);
-  work(lifecycle);
+  for (auto* change : group) attempt(*change);
   // In the same transaction as what dropped the last reference: no crash can leave a mapping nobody will release.
   mappings_.release_unreferenced(lifecycle.now);
   transaction.commit();
   journal_.flush();
 }
 
-// The caller's change is on disk already: what fails here is tried again on the next beat.
-void Controller::settle() {
+void Controller::attempt(GroupCommit::Change& change) {
+  const auto mark = journal_.mark();
+  Savepoint savepoint(database_);
   try {
-    std::int64_t before = -1;
-    while (before != database_.total_changes()) {
-      before = database_.total_changes();
-      transact([](Lifecycle& lifecycle) {
-        lifecycle.leases.expire(lifecycle.now);
-        lifecycle.mappings.remove_due(lifecycle.now);
-        lifecycle.mappings.allot_due(lifecycle.now);
-        lifecycle.leases.follow();
-      });
-      publisher_.publish(clock_.now());
-      transact([this](Lifecycle& lifecycle) {
-        if (publisher_.is_in_store()) lifecycle.leases.mark_published(lifecycle.now);
-        lifecycle.mappings.activate(lifecycle.live, lifecycle.now);
-        lifecycle.functions.follow();
-        lifecycle.leases.follow();
-      });
-    }
+    change.work();
+    savepoint.keep();
+  } catch (...) {
+    change.failure = std::current_exception();
+    journal_.go_back(mark);
+    savepoint.undo();
+  }
+}
+
+void Controller::transact(const Work& work) {
+  journal_.discard();
+  auto lifecycle = now();
+  Transaction transaction(database_);
+  work(lifecycle);
+  mappings_.release_unreferenced(lifecycle.now);
+  transaction.commit();
+  journal_.flush();
+}
+
+bool Controller::settle_once() {
+  const std::lock_guard settling(settling_mutex_);
+  std::unique_lock lock(mutex_);
+  // What callers changed is on disk already: what fails here is tried again on the next beat.
+  try {
+    const auto before = database_.total_changes();
+    transact([this](Lifecycle& lifecycle) {
+      lifecycle.leases.expire(lifecycle.now);
+      lifecycle.mappings.remove_due(lifecycle.now);
+      next_due_ = lifecycle.mappings.allot_due(lifecycle.now);
+      lifecycle.leases.follow();
+    });
+    publisher_.publish(lock, clock_.now());
+    store_problem_ = publisher_.problem();
+    transact([this](Lifecycle& lifecycle) {
+      if (publisher_.is_in_store()) lifecycle.leases.mark_published(lifecycle.now);
+      lifecycle.mappings.activate(lifecycle.live, lifecycle.now);
+      lifecycle.functions.follow();
+      lifecycle.leases.follow();
+    });
+    return before != database_.total_changes();
   } catch (const DatabaseError& error) {
     log_warning(error.what());
+    return false;
+  }
+}
+
+void Controller::settle() {
+  while (settle_once()) {
   }
 }
 
 void Controller::beat() {
-  const std::lock_guard lock(mutex_);
-  read_statuses();
-  if (++beats_ % kBeatsBetweenComparisons == 0) publisher_.distrust_store();
+  look_at_dataplanes();
   settle();
 }
 
-void Controller::read_statuses() {
+std::optional<std::chrono::milliseconds> Controller::until_due() {
+  const std::lock_guard lock(mutex_);
+  if (!next_due_) return std::nullopt;
+  return *next_due_ - clock_.now();
+}
+
+void Controller::look_at_dataplanes() {
+  std::vector<config::DataplaneStatus> statuses;
+  std::string problem;
   try {
-    statuses_ = store_.statuses();
-    status_problem_.clear();
+    statuses = store_.statuses();
   } catch (const std::system_error& error) {
-    if (status_problem_ != error.what()) log_warning(std::string("statuses cannot be read: ") + error.what());
-    status_problem_ = error.what();
+    problem = error.what();
   }
+  const std::lock_guard lock(mutex_);
+  if (++looks_ % kLooksBetweenComparisons == 0) publisher_.distrust_store();
+  if (!problem.empty() && status_problem_ != problem) log_warning("statuses cannot be read: " + problem);
+  if (problem.empty()) statuses_ = std::move(statuses);
+  status_problem_ = std::move(problem);
   std::set<std::string> live;
   for (const auto& status : live_dataplanes(statuses_, clock_.now())) live.insert(status.node);
   for (const auto& node : live)

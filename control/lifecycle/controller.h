@@ -1,11 +1,14 @@
 // The control plane as one state machine behind one lock.
 //
-// Whatever changes runs in one transaction, in `change`; afterwards, and on every beat, `settle` takes everything that
-// has become possible one step further until nothing moves: interfaces that have been made, tables to publish,
-// mappings that every live data plane holds, functions that follow them. All of it is found in the database, so a
-// start is a beat like any other and a crash at any instant needs no repair.
+// Whatever changes runs in `change`, in a transaction that it may share with what changes at the same time. Afterwards,
+// and on every beat, somebody settles: takes everything that has become possible one step further until nothing moves:
+// interfaces that have been made, tables to publish, mappings that every live data plane holds, functions that follow
+// them. All of it is found in the database, so a start is a beat like any other and a crash at any instant needs no
+// repair. Settling has the lock for its steps in the database only, and for a bounded number of rows at a time; tables
+// are written and published without it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -16,6 +19,7 @@
 
 #include "config/store.h"
 #include "control/lifecycle/functions.h"
+#include "control/lifecycle/group_commit.h"
 #include "control/lifecycle/journal.h"
 #include "control/lifecycle/leases.h"
 #include "control/lifecycle/mappings.h"
@@ -58,17 +62,19 @@ class Controller {
 
   explicit Controller(const Parts& parts);
 
-  /// Runs `work(Lifecycle&)` in one transaction, which an exception undoes; what it changed is on disk on return.
+  /// What is called whenever a change is on disk, by the thread that made it: to see to it that somebody settles. Set
+  /// while nothing changes.
+  void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
+
+  /// Runs `work(Lifecycle&)` in a transaction; an exception undoes what it did, and nothing else. What it changed is on
+  /// disk on return.
   template <class Work>
   std::invoke_result_t<Work, Lifecycle&> change(Work&& work) {
-    const std::lock_guard lock(mutex_);
     if constexpr (std::is_void_v<std::invoke_result_t<Work, Lifecycle&>>) {
-      transact(work);
-      settle();
+      perform([&](Lifecycle& lifecycle) { work(lifecycle); });
     } else {
       std::optional<std::invoke_result_t<Work, Lifecycle&>> result;
-      transact([&](Lifecycle& lifecycle) { result = work(lifecycle); });
-      settle();
+      perform([&](Lifecycle& lifecycle) { result = work(lifecycle); });
       return *std::move(result);
     }
   }
@@ -81,16 +87,28 @@ class Controller {
     return work(lifecycle);
   }
 
-  /// Looks at the data planes and settles; once at start, then once per beat of the store.
+  /// Reads what the data planes say of themselves.
+  void look_at_dataplanes();
+  /// One round of settling; whether anything moved, so that another is worth while.
+  bool settle_once();
+  /// Rounds until nothing moves.
+  void settle();
+  /// Looks at the data planes and settles: once at start, then once per beat of the store.
   void beat();
+  /// How long until something is due that no change and no data plane will tell of; nothing: no such thing is known.
+  std::optional<std::chrono::milliseconds> until_due();
 
  private:
-  Lifecycle now();
-  void transact(const std::function<void(Lifecycle&)>& work);
-  void settle();
-  void read_statuses();
+  using Work = std::function<void(Lifecycle&)>;
 
-  std::mutex mutex_;  ///< guards everything below, and the database
+  Lifecycle now();
+  void perform(const Work& work);
+  void commit(const GroupCommit::Group& group);
+  void attempt(GroupCommit::Change& change);
+  void transact(const Work& work);
+
+  std::mutex settling_mutex_;  ///< one round at a time; taken before `mutex_`, never after
+  std::mutex mutex_;           ///< guards everything below, and the database
   Database& database_;
   config::Store& store_;
   const Clock& clock_;
@@ -103,10 +121,15 @@ class Controller {
   Functions functions_;
   Placement placement_;
   Publisher publisher_;
+  std::function<void()> changed_;
+  GroupCommit group_commit_;
+  Lifecycle* shared_ = nullptr;  ///< that of the group being committed
+  std::optional<TimePoint> next_due_;
+  std::string store_problem_;
   std::vector<config::DataplaneStatus> statuses_;
   std::set<std::string> live_nodes_;
   std::string status_problem_;
-  unsigned beats_ = 0;
+  unsigned looks_ = 0;
 };
 
 }  // namespace hypernat::control

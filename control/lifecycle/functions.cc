@@ -11,6 +11,7 @@
 namespace hypernat::control {
 namespace {
 
+constexpr std::uint32_t kMostAtATime = 1000;
 constexpr const char* kCreatingReason = "The function is being created.";
 
 bool is_empty(const FunctionNetwork& network) {
@@ -182,10 +183,10 @@ std::vector<Mapping> Functions::mappings_of(const Function& function, NetworkRol
 }
 
 void Functions::follow() {
-  for (auto& function : list_waiting_functions(parts_.database)) {
+  for (auto& function : take_functions_to_follow(parts_.database, kMostAtATime)) {
     if (function.state == FunctionState::kPending)
       follow_creation(function, mappings_of(function, NetworkRole::kCurrent));
-    else
+    else if (function.update_status == UpdateStatus::kInProgress)
       follow_update(function, mappings_of(function, NetworkRole::kNext));
   }
 }

@@ -38,7 +38,7 @@ class Functions {
   /// Its leases go, too.
   void erase(const std::string& account, const std::string& name, TimePoint now);
 
-  /// Functions that wait become what their mappings have become.
+  /// Functions that wait become what their mappings have become; a bounded number of them at a time.
   void follow();
 
   /// Throws a Refusal when there is none.

@@ -12,6 +12,9 @@ class Journal {
   /// The transaction committed: the lines go to the log.
   void flush();
   void discard() { lines_.clear(); }
+  /// Where the journal is, to go back to when what follows is undone.
+  std::size_t mark() const { return lines_.size(); }
+  void go_back(std::size_t mark) { lines_.resize(mark); }
 
  private:
   std::vector<std::string> lines_;

@@ -11,15 +11,20 @@ namespace hypernat::control {
 namespace {
 
 constexpr int kBeatsAlive = 3;
+constexpr std::uint32_t kMostAtATime = 1000;
 
 bool holds(const config::DataplaneStatus& status, std::uint64_t epoch, std::uint64_t generation) {
   return status.epoch == epoch && status.generation >= generation;
 }
 
-bool is_held_by_all(const Interface& interface, std::uint64_t epoch, const std::vector<config::DataplaneStatus>& live) {
-  if (live.empty() || !interface.generation) return false;
-  return std::all_of(live.begin(), live.end(),
-                     [&](const auto& status) { return holds(status, epoch, *interface.generation); });
+// The generation that every live data plane holds, or a later one; nothing when some has none of this epoch.
+std::optional<std::uint64_t> held_by_all(std::uint64_t epoch, const std::vector<config::DataplaneStatus>& live) {
+  std::optional<std::uint64_t> held;
+  for (const auto& status : live) {
+    if (status.epoch != epoch) return std::nullopt;
+    held = std::min(held.value_or(status.generation), status.generation);
+  }
+  return held;
 }
 
 // Where a mapping stands, told from its interfaces alone.
@@ -54,8 +59,12 @@ void Mappings::move_to(Mapping& mapping, MappingState state, TimePoint now) {
   mapping.state = state;
   mapping.since = now;
   if (state != MappingState::kFailed) mapping.reason_code = mapping.reason = {};
-  put(parts_.database, mapping);
-  parts_.journal.note(describe(mapping) + " is " + to_string(state) +
+  update_state(parts_.database, mapping);
+  note_state(mapping);
+}
+
+void Mappings::note_state(const Mapping& mapping) {
+  parts_.journal.note(describe(mapping) + " is " + to_string(mapping.state) +
                       (mapping.reason.empty() ? "" : ": " + mapping.reason));
 }
 
@@ -65,26 +74,28 @@ void Mappings::fail(Mapping& mapping, const std::string& code, const std::string
   move_to(mapping, MappingState::kFailed, now);
 }
 
-Mapping Mappings::make(const NetworkConfiguration& configuration, TimePoint now) {
-  return {.uid = take_uid(parts_.database),
-          .number = lowest_free_number(parts_.database, now),
-          .account = configuration.account,
-          .subnet = configuration.subnet,
-          .groups = configuration.groups,
-          .lease = 0,
-          .provisioning_time = {},
-          .state = MappingState::kProvisioning,
-          .reason_code = {},
-          .reason = {},
-          .since = now};
+Mapping Mappings::make(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now) {
+  Mapping mapping{.uid = take_uid(parts_.database),
+                  .number = take_mapping_number(parts_.database, now),
+                  .account = configuration.account,
+                  .subnet = configuration.subnet,
+                  .groups = configuration.groups,
+                  .lease = own.lease,
+                  .provisioning_time = own.provisioning_time,
+                  .state = MappingState::kProvisioning,
+                  .reason_code = {},
+                  .reason = {},
+                  .since = now};
+  insert(parts_.database, mapping);
+  note_state(mapping);
+  return mapping;
 }
 
 std::uint64_t Mappings::acquire(const NetworkConfiguration& configuration, TimePoint now) {
   auto& database = parts_.database;
   auto mapping = find_mapping(database, configuration.subnet, configuration.groups);
   if (!mapping) {
-    mapping = make(configuration, now);
-    move_to(*mapping, MappingState::kProvisioning, now);
+    mapping = make(configuration, {}, now);
   } else if (mapping->state == MappingState::kReleasing || mapping->state == MappingState::kFailed) {
     move_to(*mapping, state_of(list_interfaces(database, mapping->uid)), now);
   }
@@ -92,11 +103,7 @@ std::uint64_t Mappings::acquire(const NetworkConfiguration& configuration, TimeP
 }
 
 Mapping Mappings::make_own(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now) {
-  auto mapping = make(configuration, now);
-  mapping.lease = own.lease;
-  mapping.provisioning_time = own.provisioning_time;
-  move_to(mapping, MappingState::kProvisioning, now);
-  return mapping;
+  return make(configuration, own, now);
 }
 
 void Mappings::discard(std::uint64_t uid, TimePoint now) {
@@ -112,14 +119,24 @@ void Mappings::release_unreferenced(TimePoint now) {
   for (auto& mapping : take_unreferenced_mappings(parts_.database)) move_to(mapping, MappingState::kReleasing, now);
 }
 
-void Mappings::allot_due(TimePoint now) {
-  for (auto& mapping : list_mappings(parts_.database, MappingState::kProvisioning))
-    if (parts_.provisioner.is_ready({.mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time},
-                                    now))
-      allot(mapping, now);
+std::optional<TimePoint> Mappings::allot_due(TimePoint now) {
+  std::optional<TimePoint> next;
+  std::uint32_t allotted = 0;
+  AddressFloors floors;
+  for (auto& mapping : list_mappings(parts_.database, MappingState::kProvisioning)) {
+    const ProvisioningRequest request{
+        .mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time};
+    if (parts_.provisioner.is_ready(request, now)) {
+      if (++allotted > kMostAtATime) return now;
+      allot(mapping, floors, now);
+    } else if (const auto ready = parts_.provisioner.ready_at(request)) {
+      next = std::min(next.value_or(*ready), *ready);
+    }
+  }
+  return next;
 }
 
-void Mappings::allot(Mapping& mapping, TimePoint now) {
+void Mappings::allot(Mapping& mapping, AddressFloors& floors, TimePoint now) {
   auto& database = parts_.database;
   const auto subnet = find_subnet(database, mapping.subnet);
   const auto vpc = subnet ? find_vpc(database, subnet->account, subnet->vpc) : std::nullopt;
@@ -138,11 +155,15 @@ void Mappings::allot(Mapping& mapping, TimePoint now) {
          now);
     return;
   }
-  const auto address = lowest_free_address(*subnet, *vpc, used_addresses(database, subnet->number));
+  const auto floor = floors.try_emplace(subnet->number, subnet->cidr.first()).first;
+  const auto address = lowest_free_address(*subnet, *vpc, floor->second, [&](Ipv4Address wanted) {
+    return is_address_used(database, subnet->number, wanted);
+  });
   if (!address) {
     fail(mapping, "SubnetOutOfIPAddresses", subnet->id + " (" + to_string(subnet->cidr) + ") has no free address", now);
     return;
   }
+  floor->second = *address;
   const Interface interface {
     .uid = take_uid(database), .mapping = mapping.uid, .address = *address, .is_active = false, .generation = {}
   };
@@ -154,21 +175,19 @@ void Mappings::allot(Mapping& mapping, TimePoint now) {
 
 void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePoint now) {
   auto& database = parts_.database;
-  const auto epoch = read_publication(database).epoch;
-  for (auto& mapping : list_mappings(database, MappingState::kPublishing)) {
-    auto interfaces = list_interfaces(database, mapping.uid);
-    for (auto& interface : interfaces) {
-      if (interface.is_active || !is_held_by_all(interface, epoch, live)) continue;
-      interface.is_active = true;
-      set_interface_active(database, interface.uid);
-    }
-    if (state_of(interfaces) == MappingState::kActive) move_to(mapping, MappingState::kActive, now);
+  const auto held = held_by_all(read_publication(database).epoch, live);
+  if (!held) return;
+  for (const auto& interface : list_interfaces_to_activate(database, *held, kMostAtATime)) {
+    set_interface_active(database, interface.uid);
+    auto mapping = find_mapping(database, interface.mapping);
+    if (mapping && mapping->state == MappingState::kPublishing) move_to(*mapping, MappingState::kActive, now);
   }
 }
 
 void Mappings::remove_due(TimePoint now) {
-  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing))
-    if (now >= mapping.since + parts_.settings.release_after) remove(mapping, now);
+  const auto since = now - parts_.settings.release_after;
+  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing, since, kMostAtATime))
+    remove(mapping, now);
 }
 
 std::string Mappings::reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live) {

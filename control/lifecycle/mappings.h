@@ -8,6 +8,8 @@
 // transaction.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +29,10 @@ struct NetworkConfiguration {
   std::vector<std::string> groups;  ///< the exact set: sorted, each once
 };
 
-/// What distinguishes the mapping of one lease.
+/// What distinguishes the mapping of one lease; one that functions share has neither.
 struct OwnMapping {
-  std::uint64_t lease = 0;  ///< uid
-  std::chrono::milliseconds provisioning_time{};
+  std::uint64_t lease = 0;                                     ///< uid
+  std::optional<std::chrono::milliseconds> provisioning_time;  ///< nothing: as long as interfaces take
 };
 
 /// The statuses of the data planes that are alive: younger than three of their beats.
@@ -60,8 +62,10 @@ class Mappings {
   /// Whatever no function refers to begins to be released.
   void release_unreferenced(TimePoint now);
 
-  /// Mappings whose interface has been made get its address, or fail.
-  void allot_due(TimePoint now);
+  // Each of these takes a bounded number of steps; what is left is for the next call.
+
+  /// Mappings whose interface has been made get its address, or fail. When the next is expected; nothing: not known.
+  std::optional<TimePoint> allot_due(TimePoint now);
   /// Interfaces that every live data plane holds become active, and their mappings with them.
   void activate(const std::vector<config::DataplaneStatus>& live, TimePoint now);
   /// Released mappings whose time has come go.
@@ -71,11 +75,14 @@ class Mappings {
   std::string reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live);
 
  private:
-  Mapping make(const NetworkConfiguration& configuration, TimePoint now);
+  Mapping make(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now);
+  void note_state(const Mapping& mapping);
   void remove(const Mapping& mapping, TimePoint now);
   void move_to(Mapping& mapping, MappingState state, TimePoint now);
   void fail(Mapping& mapping, const std::string& code, const std::string& reason, TimePoint now);
-  void allot(Mapping& mapping, TimePoint now);
+  /// By subnet: every address below this one cannot be given, as long as nothing but interfaces is made.
+  using AddressFloors = std::map<std::uint32_t, Ipv4Address>;
+  void allot(Mapping& mapping, AddressFloors& floors, TimePoint now);
   std::string describe(const Mapping& mapping);
 
   Parts parts_;

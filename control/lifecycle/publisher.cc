@@ -9,14 +9,32 @@
 #include "control/store/mapping_store.h"
 
 namespace hypernat::control {
+namespace {
 
-void Publisher::publish(TimePoint now) {
+// Gives a lock up for as long as this lives.
+class Unlocked {
+ public:
+  explicit Unlocked(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.unlock(); }
+  ~Unlocked() { lock_.lock(); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+};
+
+}  // namespace
+
+void Publisher::publish(std::unique_lock<std::mutex>& lock, TimePoint now) {
   std::string problem;
   try {
-    if (!is_compared_) compare_with_store(now);
-    if (database_.total_changes() != changes_seen_ || (!is_in_store_ && bytes_.empty())) prepare();
+    if (!is_compared_) compare_with_store(lock, now);
+    if (read_content_version(database_) != version_seen_ || (!is_in_store_ && bytes_.empty())) prepare(lock);
     if (!is_in_store_) {
-      store_.publish(bytes_);
+      {
+        const Unlocked unlocked(lock);
+        store_.publish(bytes_);
+      }
       ++published_.tables;
       published_.bytes += bytes_.size();
       is_in_store_ = true;
@@ -36,10 +54,20 @@ void Publisher::publish(TimePoint now) {
 
 // A store that is ahead of the database, or says something else by the same number, is what a database restored from
 // an older copy finds: its numbers have been used, so it starts a new epoch.
-void Publisher::compare_with_store(TimePoint now) {
+void Publisher::compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint now) {
+  is_compared_ = true;  // before the lock is given up: somebody may come to distrust it again
   const auto publication = read_publication(database_);
-  const auto stored = store_.fetch();
-  is_in_store_ = stored && publication.generation > 0 && config::sha256_hex(*stored) == publication.table_sha256;
+  std::optional<std::vector<std::byte>> stored;
+  std::string stored_sha256;
+  try {
+    const Unlocked unlocked(lock);
+    stored = store_.fetch();
+    if (stored) stored_sha256 = config::sha256_hex(*stored);
+  } catch (...) {
+    is_compared_ = false;
+    throw;
+  }
+  is_in_store_ = stored && publication.generation > 0 && stored_sha256 == publication.table_sha256;
   if (stored && !is_in_store_) {
     try {
       const auto table = config::read_table(*stored);
@@ -56,30 +84,38 @@ void Publisher::compare_with_store(TimePoint now) {
       log_warning(std::string("the store's table cannot be read and will be replaced: ") + error.what());
     }
   }
-  if (!is_in_store_) changes_seen_ = -1;
-  is_compared_ = true;
+  if (!is_in_store_) version_seen_ = -1;
 }
 
 // Builds the table; gives it the next generation when it differs from the one given last.
-void Publisher::prepare() {
-  const auto changes = database_.total_changes();
+void Publisher::prepare(std::unique_lock<std::mutex>& lock) {
+  const auto version = read_content_version(database_);
+  auto content = read_table_content(database_);
+  const auto next_uid = read_next_uid(database_);
   auto publication = read_publication(database_);
-  auto table = build_table(database_);
   std::vector<std::byte> bytes;
-  if (publication.generation > 0) bytes = config::write_table(table);
-  if (publication.generation == 0 || config::sha256_hex(bytes) != publication.table_sha256) {
-    table.generation = ++publication.generation;
-    bytes = config::write_table(table);
-    publication.table_sha256 = config::sha256_hex(bytes);
+  bool is_new = publication.generation == 0;
+  {
+    const Unlocked unlocked(lock);
+    auto table = make_table(std::move(content));
+    if (!is_new) {
+      bytes = config::write_table(table);
+      is_new = config::sha256_hex(bytes) != publication.table_sha256;
+    }
+    if (is_new) {
+      table.generation = ++publication.generation;
+      bytes = config::write_table(table);
+      publication.table_sha256 = config::sha256_hex(bytes);
+    }
+  }
+  if (is_new) {
     Transaction transaction(database_);
     write_publication(database_, publication);
-    set_first_generation(database_, publication.generation);
+    set_first_generation(database_, publication.generation, next_uid);
     transaction.commit();
     is_in_store_ = false;
-    changes_seen_ = database_.total_changes();
-  } else {
-    changes_seen_ = changes;
   }
+  version_seen_ = version;
   if (!is_in_store_) bytes_ = std::move(bytes);
 }
 

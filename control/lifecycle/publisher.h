@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,10 @@ class Publisher {
  public:
   Publisher(Database& database, config::Store& store) : database_(database), store_(store) {}
 
-  /// Publishes when the database's content differs from what was published last. Not inside a transaction. A failure
-  /// is remembered and logged, not thrown.
-  void publish(TimePoint now);
+  /// Publishes when the database's content differs from what was published last. Not inside a transaction; one call at
+  /// a time. A failure is remembered and logged, not thrown. `lock` is that of the database: it is given up while a
+  /// table is written or the store is used, so what is published is the database as it was at some moment of the call.
+  void publish(std::unique_lock<std::mutex>& lock, TimePoint now);
   /// The store's table is looked at again before the next publication: it may have been lost or replaced.
   void distrust_store() { is_compared_ = false; }
 
@@ -39,12 +41,12 @@ class Publisher {
   const std::string& problem() const { return problem_; }
 
  private:
-  void compare_with_store(TimePoint now);
-  void prepare();
+  void compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint now);
+  void prepare(std::unique_lock<std::mutex>& lock);
 
   Database& database_;
   config::Store& store_;
-  std::int64_t changes_seen_ = -1;  ///< Database::total_changes when `prepare` last looked
+  std::int64_t version_seen_ = -1;  ///< of the content when `prepare` last looked
   bool is_compared_ = false;        ///< the store's table has been compared with what was published last
   bool is_in_store_ = false;        ///< the store holds the generation last given
   std::vector<std::byte> bytes_;    ///< of the generation last given, until the store holds them

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "control/store/counters.h"
 #include "control/store/host_store.h"
@@ -64,40 +66,41 @@ std::vector<Route> routes_of(Database& database, const Subnet& subnet) {
   return list;
 }
 
-std::vector<EgressRule> rules_of(Database& database, const Mapping& mapping) {
+std::vector<EgressRule> rules_of(Database& database, const MappedInterfaces& mapping) {
   std::set<EgressRule, ByContent> rules;
-  for (const auto& id : mapping.groups)
+  for (const auto& id : groups_of(mapping))
     if (const auto group = find_security_group(database, mapping.account, id))
       rules.insert(group->egress.begin(), group->egress.end());
   return {rules.begin(), rules.end()};
 }
 
-// What goes into the table, before it has indices.
-struct Content {
-  std::map<std::uint64_t, std::vector<Interface>> interfaces;         // by mapping
-  std::vector<Mapping> mappings;                                      // with an interface, by number
-  std::map<std::uint32_t, Subnet> subnets;                            // by number
-  std::map<std::string, Account> accounts;                            // by id
-  std::map<std::uint32_t, std::vector<Route>> routes;                 // by subnet
-  std::map<std::vector<std::string>, std::vector<EgressRule>> rules;  // by account, then groups
-};
-
-std::vector<std::string> rules_key(const Mapping& mapping) {
-  std::vector<std::string> key{mapping.account};
-  key.insert(key.end(), mapping.groups.begin(), mapping.groups.end());
-  return key;
+config::Mapping describe(const MappedInterfaces& mapping) {
+  config::Mapping described{.number = MappingNumber{mapping.number},
+                            .uid = mapping.uid,
+                            .tenant = 0,
+                            .subnet = 0,
+                            .rule_set = 0,
+                            .interfaces = {}};
+  for (const auto& interface : mapping.interfaces)
+    described.interfaces.push_back(
+        {.id = interface.id(), .uid = interface.uid, .address = interface.address, .mac = interface.mac()});
+  return described;
 }
 
-Content collect(Database& database) {
-  Content content;
-  for (const auto& interface : list_interfaces(database)) content.interfaces[interface.mapping].push_back(interface);
-  for (auto& mapping : list_mappings(database))
-    if (content.interfaces.contains(mapping.uid)) content.mappings.push_back(std::move(mapping));
-  std::set<std::uint32_t> used;
+}  // namespace
+
+TableContent read_table_content(Database& database) {
+  const auto publication = read_publication(database);
+  TableContent content;
+  content.epoch = publication.epoch;
+  content.generation = publication.generation;
+  content.hosts = list_worker_hosts(database);
+  content.mappings = list_mapped_interfaces(database);
+  std::unordered_set<std::uint32_t> used;
   for (const auto& mapping : content.mappings) {
     used.insert(mapping.subnet);
-    if (const auto key = rules_key(mapping); !content.rules.contains(key))
-      content.rules.emplace(key, rules_of(database, mapping));
+    if (const auto [place, is_new] = content.rules.try_emplace(mapping.group_key); is_new)
+      place->second = rules_of(database, mapping);
   }
   for (auto& subnet : list_subnets(database)) {
     if (!used.contains(subnet.number)) continue;
@@ -111,28 +114,15 @@ Content collect(Database& database) {
   return content;
 }
 
-config::Mapping describe(const Mapping& mapping, const std::vector<Interface>& interfaces) {
-  config::Mapping described{.number = MappingNumber{mapping.number},
-                            .uid = mapping.uid,
-                            .tenant = 0,
-                            .subnet = 0,
-                            .rule_set = 0,
-                            .interfaces = {}};
-  for (const auto& interface : interfaces)
-    described.interfaces.push_back(
-        {.id = interface.id(), .uid = interface.uid, .address = interface.address, .mac = interface.mac()});
-  return described;
+config::Table build_table(Database& database) {
+  return make_table(read_table_content(database));
 }
 
-}  // namespace
-
-config::Table build_table(Database& database) {
-  const auto publication = read_publication(database);
-  const auto content = collect(database);
+config::Table make_table(const TableContent& content) {
   config::Table table;
-  table.epoch = publication.epoch;
-  table.generation = publication.generation;
-  for (const auto& host : list_worker_hosts(database))
+  table.epoch = content.epoch;
+  table.generation = content.generation;
+  for (const auto& host : content.hosts)
     table.peers.push_back({.name = host.name, .address = host.address, .block = host.block});
 
   std::map<std::string, std::uint32_t> tenants;
@@ -150,8 +140,10 @@ config::Table build_table(Database& database) {
   for (const auto& [key, rules] : content.rules) rule_sets.add(rules);
   rule_sets.number();
   for (const auto& [rules, index] : rule_sets.all()) table.rule_sets.push_back({.rules = rules});
+  std::unordered_map<std::string, std::uint32_t> rule_set_of;
+  for (const auto& [key, rules] : content.rules) rule_set_of.emplace(key, rule_sets.index(rules));
 
-  std::map<std::uint32_t, std::uint32_t> subnets;
+  std::unordered_map<std::uint32_t, std::uint32_t> subnets;
   for (const auto& [number, subnet] : content.subnets) {
     subnets.emplace(number, static_cast<std::uint32_t>(table.subnets.size()));
     table.subnets.push_back({.number = SubnetNumber{number},
@@ -163,11 +155,12 @@ config::Table build_table(Database& database) {
                              .vteps = subnet.vteps,
                              .route_set = route_sets.index(content.routes.at(number))});
   }
+  table.mappings.reserve(content.mappings.size());
   for (const auto& mapping : content.mappings) {
-    auto& described = table.mappings.emplace_back(describe(mapping, content.interfaces.at(mapping.uid)));
+    auto& described = table.mappings.emplace_back(describe(mapping));
     described.tenant = tenants.at(mapping.account);
     described.subnet = subnets.at(mapping.subnet);
-    described.rule_set = rule_sets.index(content.rules.at(rules_key(mapping)));
+    described.rule_set = rule_set_of.at(mapping.group_key);
   }
   return table;
 }

@@ -24,14 +24,17 @@ class Provisioner {
   virtual ~Provisioner() = default;
   /// Whether the interface is made; begins to make it when nobody did.
   virtual bool is_ready(const ProvisioningRequest& request, TimePoint now) = 0;
+  /// When it will be, if that is known; it is asked in any case.
+  virtual std::optional<TimePoint> ready_at(const ProvisioningRequest& request) const = 0;
 };
 
 /// Takes as long as it is told to: AWS's announcement spoke of 90 seconds.
 class TimedProvisioner final : public Provisioner {
  public:
   explicit TimedProvisioner(std::chrono::milliseconds time) : time_(time) {}
-  bool is_ready(const ProvisioningRequest& request, TimePoint now) override {
-    return now >= request.since + request.time.value_or(time_);
+  bool is_ready(const ProvisioningRequest& request, TimePoint now) override { return now >= *ready_at(request); }
+  std::optional<TimePoint> ready_at(const ProvisioningRequest& request) const override {
+    return request.since + request.time.value_or(time_);
   }
 
  private:

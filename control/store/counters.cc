@@ -39,6 +39,23 @@ std::uint32_t take_subnet_number(Database& database) {
   return static_cast<std::uint32_t>(number);
 }
 
+std::uint32_t take_unused_mapping_number(Database& database) {
+  const auto number = take(database, "mapping", 1);
+  if (number > kMaxNumber24) throw DatabaseError("database: every one of the 2^24 mapping numbers is in use");
+  return static_cast<std::uint32_t>(number);
+}
+
+std::uint64_t read_next_uid(Database& database) {
+  auto row = database.query("SELECT next FROM counters WHERE name = 'uid'");
+  return row.step() ? row.as<std::uint64_t>(0) : first_uid(read_publication(database).epoch);
+}
+
+std::int64_t read_content_version(Database& database) {
+  auto row = database.query("SELECT version FROM content");
+  if (!row.step()) throw DatabaseError("database is damaged: its content has no version");
+  return row.integer(0);
+}
+
 Publication read_publication(Database& database) {
   auto row = database.query("SELECT epoch, generation, table_sha256 FROM publication");
   if (!row.step()) throw DatabaseError("database is damaged: it has no epoch");

@@ -13,6 +13,12 @@ namespace hypernat::control {
 std::uint64_t take_uid(Database& database);
 std::uint32_t take_tenant_number(Database& database);
 std::uint32_t take_subnet_number(Database& database);
+/// One that no mapping ever had. Throws DatabaseError when there is none.
+std::uint32_t take_unused_mapping_number(Database& database);
+/// Every uid given so far is below this one.
+std::uint64_t read_next_uid(Database& database);
+/// Changes whenever something does that a table may be made of.
+std::int64_t read_content_version(Database& database);
 
 Publication read_publication(Database& database);
 void write_publication(Database& database, const Publication& publication);

@@ -44,10 +44,14 @@ std::vector<Function> list_functions(Database& database, const std::string& acco
       std::string(kFunctions) + "WHERE account = ?1 AND name > ?2 ORDER BY name LIMIT ?3", account, after, most));
 }
 
-std::vector<Function> list_waiting_functions(Database& database) {
-  return read_functions(database.query(std::string(kFunctions) +
-                                       "WHERE state = 'Pending' OR update_status = 'InProgress' "
-                                       "ORDER BY account, name"));
+std::vector<Function> take_functions_to_follow(Database& database, std::uint32_t most) {
+  // Deleting nothing would still write a page, and so make every beat wait for the disk.
+  if (!database.query("SELECT 1 FROM functions_to_follow").step()) return {};
+  constexpr const char* kFirst = "(SELECT account, name FROM functions_to_follow ORDER BY account, name LIMIT ?1)";
+  auto functions = read_functions(
+      database.query(std::string(kFunctions) + "WHERE (account, name) IN " + kFirst + " ORDER BY account, name", most));
+  database.run(std::string("DELETE FROM functions_to_follow WHERE (account, name) IN ") + kFirst, most);
+  return functions;
 }
 
 void put(Database& database, const Function& function) {

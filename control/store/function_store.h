@@ -17,8 +17,9 @@ std::optional<Function> find_function(Database& database, const std::string& acc
 /// Functions of an account by name, beginning behind `after`, at most `most`.
 std::vector<Function> list_functions(Database& database, const std::string& account, const std::string& after,
                                      std::uint32_t most);
-/// Those of every account whose state follows that of mappings: Pending, or with an update under way.
-std::vector<Function> list_waiting_functions(Database& database);
+/// Those of every account that refer to mappings which changed, or changed what they refer to, since this was last
+/// asked; at most `most`.
+std::vector<Function> take_functions_to_follow(Database& database, std::uint32_t most);
 void put(Database& database, const Function& function);
 /// With its references.
 void erase_function(Database& database, const std::string& account, const std::string& name);

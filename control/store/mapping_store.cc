@@ -1,5 +1,6 @@
 #include "control/store/mapping_store.h"
 
+#include "control/store/counters.h"
 #include "control/store/encoding.h"
 
 namespace hypernat::control {
@@ -83,6 +84,12 @@ std::vector<Mapping> list_mappings(Database& database, MappingState state) {
       database.query(std::string(kMappings) + "WHERE state = ?1 ORDER BY since, number", to_string(state)));
 }
 
+std::vector<Mapping> list_mappings(Database& database, MappingState state, TimePoint since, std::uint32_t most) {
+  return read_mappings(
+      database.query(std::string(kMappings) + "WHERE state = ?1 AND since <= ?2 ORDER BY since, number LIMIT ?3",
+                     to_string(state), to_milliseconds(since), most));
+}
+
 std::vector<Mapping> take_unreferenced_mappings(Database& database) {
   // Deleting nothing would still write a page, and so make every beat wait for the disk.
   if (!database.query("SELECT 1 FROM dropped_references").step()) return {};
@@ -94,16 +101,19 @@ std::vector<Mapping> take_unreferenced_mappings(Database& database) {
   return mappings;
 }
 
-void put(Database& database, const Mapping& mapping) {
+void insert(Database& database, const Mapping& mapping) {
   std::optional<std::int64_t> provisioning_time;
   if (mapping.provisioning_time) provisioning_time = mapping.provisioning_time->count();
-  database.run(
-      "INSERT INTO mappings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (uid) DO UPDATE SET "
-      "state = excluded.state, reason_code = excluded.reason_code, reason = excluded.reason, since = excluded.since",
-      mapping.uid, mapping.number, mapping.account, mapping.subnet, join(mapping.groups), mapping.lease,
-      provisioning_time, to_string(mapping.state), mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
+  database.run("INSERT INTO mappings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", mapping.uid,
+               mapping.number, mapping.account, mapping.subnet, join(mapping.groups), mapping.lease, provisioning_time,
+               to_string(mapping.state), mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
   for (const auto& group : mapping.groups)
-    database.run("INSERT OR IGNORE INTO mapping_groups VALUES (?1, ?2, ?3)", mapping.uid, mapping.account, group);
+    database.run("INSERT INTO mapping_groups VALUES (?1, ?2, ?3)", mapping.uid, mapping.account, group);
+}
+
+void update_state(Database& database, const Mapping& mapping) {
+  database.run("UPDATE mappings SET state = ?2, reason_code = ?3, reason = ?4, since = ?5 WHERE uid = ?1", mapping.uid,
+               to_string(mapping.state), mapping.reason_code, mapping.reason, to_milliseconds(mapping.since));
 }
 
 void erase_mapping(Database& database, const Mapping& mapping, TimePoint number_free_at) {
@@ -113,12 +123,15 @@ void erase_mapping(Database& database, const Mapping& mapping, TimePoint number_
                to_milliseconds(number_free_at));
 }
 
-std::uint32_t lowest_free_number(Database& database, TimePoint now) {
+// Every number below the counter is a mapping's, rests, or is free.
+std::uint32_t take_mapping_number(Database& database, TimePoint now) {
+  database.run("INSERT INTO free_numbers SELECT number FROM retired_numbers WHERE free_at <= ?1", to_milliseconds(now));
   database.run("DELETE FROM retired_numbers WHERE free_at <= ?1", to_milliseconds(now));
-  auto rows = database.query("SELECT number FROM mappings UNION SELECT number FROM retired_numbers ORDER BY number");
-  std::uint32_t number = 1;
-  while (rows.step() && rows.integer(0) == number) ++number;
-  if (number > kMaxNumber24) throw DatabaseError("database: every one of the 2^24 mapping numbers is in use");
+  auto row = database.query("SELECT min(number) FROM free_numbers");
+  row.step();
+  if (row.is_null(0)) return take_unused_mapping_number(database);
+  const auto number = row.as<std::uint32_t>(0);
+  database.run("DELETE FROM free_numbers WHERE number = ?1", number);
   return number;
 }
 
@@ -139,8 +152,44 @@ void set_interface_active(Database& database, std::uint64_t uid) {
   database.run("UPDATE interfaces SET is_active = 1 WHERE uid = ?1", uid);
 }
 
-void set_first_generation(Database& database, std::uint64_t generation) {
-  database.run("UPDATE interfaces SET generation = ?1 WHERE generation IS NULL", generation);
+void set_first_generation(Database& database, std::uint64_t generation, std::uint64_t next_uid) {
+  database.run("UPDATE interfaces SET generation = ?1 WHERE generation IS NULL AND uid < ?2", generation, next_uid);
+}
+
+std::vector<Interface> list_interfaces_to_activate(Database& database, std::uint64_t generation, std::uint32_t most) {
+  return read_interfaces(
+      database.query(std::string(kInterfaces) + "WHERE is_active = 0 AND generation <= ?1 ORDER BY generation LIMIT ?2",
+                     generation, most));
+}
+
+std::vector<MappedInterfaces> list_mapped_interfaces(Database& database) {
+  auto rows = database.query(
+      "SELECT mappings.uid, number, account, mappings.subnet, group_set, interfaces.uid, address "
+      "FROM mappings JOIN interfaces ON interfaces.mapping = mappings.uid ORDER BY number, interfaces.uid");
+  std::vector<MappedInterfaces> mappings;
+  while (rows.step()) {
+    const auto uid = rows.as<std::uint64_t>(0);
+    if (mappings.empty() || mappings.back().uid != uid) {
+      auto& mapping = mappings.emplace_back();
+      mapping.uid = uid;
+      mapping.number = rows.as<std::uint32_t>(1);
+      mapping.account = rows.text(2);
+      mapping.subnet = rows.as<std::uint32_t>(3);
+      mapping.group_key = mapping.account + ',' + rows.text(4);
+    }
+    mappings.back().interfaces.push_back({.uid = rows.as<std::uint64_t>(5),
+                                          .mapping = uid,
+                                          .address = Ipv4Address::from_host(rows.as<std::uint32_t>(6)),
+                                          .is_active = false,
+                                          .generation = {}});
+  }
+  return mappings;
+}
+
+std::vector<std::string> groups_of(const MappedInterfaces& mapping) {
+  auto groups = split(mapping.group_key);
+  groups.erase(groups.begin());
+  return groups;
 }
 
 std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet) {
@@ -150,10 +199,14 @@ std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet
   return addresses;
 }
 
+bool is_address_used(Database& database, std::uint32_t subnet, Ipv4Address address) {
+  return database.query("SELECT 1 FROM interfaces WHERE subnet = ?1 AND address = ?2", subnet, address.host()).step();
+}
+
 std::uint32_t count_interfaces(Database& database, const std::string& account, const std::string& vpc) {
   auto row = database.query(
-      "SELECT count(*) FROM interfaces JOIN subnets ON interfaces.subnet = subnets.number "
-      "WHERE subnets.account = ?1 AND subnets.vpc = ?2",
+      "SELECT total(interfaces) FROM subnets JOIN interface_counts ON interface_counts.subnet = subnets.number "
+      "WHERE account = ?1 AND vpc = ?2",
       account, vpc);
   row.step();
   return row.as<std::uint32_t>(0);

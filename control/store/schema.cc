@@ -89,7 +89,7 @@ CREATE TABLE mappings (
   since INTEGER NOT NULL,            -- Unix milliseconds of the last change of state
   UNIQUE (subnet, group_set, lease)
 ) STRICT;
-CREATE INDEX mappings_by_state ON mappings (state);
+CREATE INDEX mappings_by_state ON mappings (state, since, number);
 )sql";
 
 constexpr const char* kTablesOfMappings = R"sql(
@@ -112,7 +112,7 @@ CREATE TABLE interfaces (
 ) STRICT;
 CREATE INDEX interfaces_of_mapping ON interfaces (mapping);
 
-CREATE TABLE retired_numbers (       -- of mappings that are gone
+CREATE TABLE retired_numbers (       -- of mappings that are gone, resting
   number INTEGER PRIMARY KEY,
   free_at INTEGER NOT NULL
 ) STRICT;
@@ -131,8 +131,6 @@ CREATE TABLE functions (
   update_reason TEXT NOT NULL,
   PRIMARY KEY (account, name)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX waiting_functions ON functions (account, name)
-  WHERE state = 'Pending' OR update_status = 'InProgress';
 
 CREATE TABLE function_mappings (     -- the references that are counted
   account TEXT NOT NULL,
@@ -182,11 +180,75 @@ CREATE INDEX leases_by_expiry ON leases (expires_at);
 CREATE INDEX waiting_leases ON leases (mapping) WHERE active_at IS NULL AND reason_code = '';
 )sql";
 
+// What could be found by looking at every row, kept so that nobody has to. Triggers see to it, within the transaction
+// that changes what it is about.
+constexpr const char* kBookkeeping = R"sql(
+CREATE INDEX mappings_of_group ON mapping_groups (account, security_group);
+CREATE INDEX interfaces_to_publish ON interfaces (uid) WHERE generation IS NULL;
+CREATE INDEX interfaces_to_activate ON interfaces (generation) WHERE is_active = 0;
+CREATE INDEX retired_numbers_by_time ON retired_numbers (free_at);
+
+CREATE TABLE free_numbers (          -- rested, and below the counter "mapping"
+  number INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TABLE interface_counts (
+  subnet INTEGER PRIMARY KEY,
+  interfaces INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER interface_made AFTER INSERT ON interfaces BEGIN
+  INSERT INTO interface_counts VALUES (NEW.subnet, 1)
+    ON CONFLICT (subnet) DO UPDATE SET interfaces = interfaces + 1;
+  UPDATE content SET version = version + 1;
+END;
+CREATE TRIGGER interface_gone AFTER DELETE ON interfaces BEGIN
+  UPDATE interface_counts SET interfaces = interfaces - 1 WHERE subnet = OLD.subnet;
+  DELETE FROM interface_counts WHERE subnet = OLD.subnet AND interfaces = 0;
+  UPDATE content SET version = version + 1;
+END;
+
+CREATE TABLE functions_to_follow (   -- those whose mappings, or whose mappings' states, changed since somebody looked
+  account TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER reference_added AFTER INSERT ON function_mappings BEGIN
+  INSERT OR IGNORE INTO functions_to_follow VALUES (NEW.account, NEW.function);
+END;
+CREATE TRIGGER mapping_settled AFTER UPDATE OF state ON mappings WHEN NEW.state IN ('active', 'failed') BEGIN
+  INSERT OR IGNORE INTO functions_to_follow
+    SELECT account, function FROM function_mappings WHERE mapping = NEW.uid;
+END;
+
+CREATE TABLE content (               -- of a table: its version changes with whatever a table may be made of
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  version INTEGER NOT NULL
+) STRICT;
+INSERT INTO content VALUES (1, 0);
+)sql";
+
+// What else a table is made of, beside interfaces.
+constexpr const char* kTablesOfContent[] = {"accounts",        "vpcs",    "route_tables",
+                                            "security_groups", "subnets", "worker_hosts"};
+
 // Version 1 had mappings that only functions share.
 constexpr const char* kMappingsFromVersion1 = R"sql(
 INSERT INTO mappings SELECT uid, number, account, subnet, group_set, 0, NULL, state, reason_code, reason, since
   FROM mappings_of_version_1;
 DROP TABLE mappings_of_version_1;
+)sql";
+
+constexpr const char* kBookkeepingFromVersion1 = R"sql(
+INSERT INTO counters SELECT 'mapping', 1 + max(coalesce((SELECT max(number) FROM mappings), 0),
+                                               coalesce((SELECT max(number) FROM retired_numbers), 0));
+INSERT INTO free_numbers
+  WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 <
+    (SELECT next FROM counters WHERE name = 'mapping'))
+  SELECT number FROM numbers WHERE number < (SELECT next FROM counters WHERE name = 'mapping')
+    AND number NOT IN (SELECT number FROM mappings) AND number NOT IN (SELECT number FROM retired_numbers);
+INSERT INTO interface_counts SELECT subnet, count(*) FROM interfaces GROUP BY subnet;
+INSERT INTO functions_to_follow
+  SELECT account, name FROM functions WHERE state = 'Pending' OR update_status = 'InProgress';
 )sql";
 
 std::int64_t schema_version(Database& database) {
@@ -195,14 +257,28 @@ std::int64_t schema_version(Database& database) {
   return row.integer(0);
 }
 
+void keep_books(Database& database) {
+  database.run_script(kBookkeeping);
+  for (const std::string table : kTablesOfContent)
+    for (const std::string change : {"INSERT", "UPDATE", "DELETE"})
+      database.run_script(("CREATE TRIGGER content_" + change + "_" + table + " AFTER " + change + " ON " + table +
+                           " BEGIN UPDATE content SET version = version + 1; END")
+                              .c_str());
+}
+
 void make_tables(Database& database, TimePoint now) {
   for (const auto* tables : {kTables, kMappings, kTablesOfMappings, kLeases}) database.run_script(tables);
+  keep_books(database);
   database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
 }
 
 void upgrade_from_version_1(Database& database) {
-  database.run_script("DROP INDEX mappings_by_state; ALTER TABLE mappings RENAME TO mappings_of_version_1;");
+  database.run_script(
+      "DROP INDEX mappings_by_state; DROP INDEX IF EXISTS waiting_functions; ALTER TABLE mappings RENAME TO "
+      "mappings_of_version_1;");
   for (const auto* step : {kMappings, kMappingsFromVersion1, kLeases}) database.run_script(step);
+  keep_books(database);
+  database.run_script(kBookkeepingFromVersion1);
 }
 
 }  // namespace

@@ -12,11 +12,22 @@ Statement::Statement(sqlite3* connection, std::string_view sql) {
     throw DatabaseError("database: " + std::string(sqlite3_errmsg(connection)) + " in: " + std::string(sql));
 }
 
-Statement::~Statement() {
-  sqlite3_finalize(statement_);
+Statement::Statement(KeptStatement& kept) : statement_(kept.statement), kept_(&kept) {
+  kept.is_in_use = true;
 }
 
-Statement::Statement(Statement&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
+Statement::~Statement() {
+  if (kept_ == nullptr) {
+    sqlite3_finalize(statement_);
+    return;
+  }
+  sqlite3_reset(statement_);  // repeats the error of the last step, which was thrown
+  sqlite3_clear_bindings(statement_);
+  kept_->is_in_use = false;
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : statement_(std::exchange(other.statement_, nullptr)), kept_(std::exchange(other.kept_, nullptr)) {}
 
 void Statement::check(int code) const {
   if (code == SQLITE_OK) return;
@@ -66,13 +77,32 @@ Database::Database(const std::filesystem::path& file) {
     sqlite3_busy_timeout(connection_, 5000);
     run_script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
   } catch (const DatabaseError& error) {
-    sqlite3_close(connection_);
+    close();
     throw DatabaseError("database " + file.string() + ": " + error.what());
   }
 }
 
 Database::~Database() {
+  close();
+}
+
+void Database::close() {
+  for (auto& [sql, kept] : kept_) sqlite3_finalize(kept.statement);
   sqlite3_close(connection_);
+}
+
+Statement Database::prepare(std::string_view sql) {
+  auto place = kept_.find(sql);
+  if (place == kept_.end()) {
+    KeptStatement kept;
+    const int code = sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &kept.statement, nullptr);
+    if (code != SQLITE_OK)
+      throw DatabaseError("database: " + std::string(sqlite3_errmsg(connection_)) + " in: " + std::string(sql));
+    place = kept_.emplace(sql, kept).first;
+  }
+  if (place->second.is_in_use) return {connection_, sql};  // asked again while its rows are being read
+  return Statement(place->second);
 }
 
 void Database::run_script(const char* sql) {
@@ -103,6 +133,30 @@ Transaction::~Transaction() {
 void Transaction::commit() {
   database_.run("COMMIT");
   is_open_ = false;
+}
+
+Savepoint::Savepoint(Database& database) : database_(database) {
+  database_.run("SAVEPOINT part");
+}
+
+Savepoint::~Savepoint() {
+  if (!is_open_) return;
+  try {
+    undo();
+  } catch (const DatabaseError&) {
+    // The whole transaction is gone, and this part with it.
+  }
+}
+
+void Savepoint::keep() {
+  database_.run("RELEASE part");
+  is_open_ = false;
+}
+
+void Savepoint::undo() {
+  is_open_ = false;
+  database_.run("ROLLBACK TO part");
+  database_.run("RELEASE part");
 }
 
 }  // namespace hypernat::control

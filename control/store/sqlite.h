@@ -1,5 +1,5 @@
-// SQLite, as the control plane uses it: one connection, statements bound by position, transactions that roll back
-// unless committed.
+// SQLite, as the control plane uses it: one connection, statements bound by position and prepared once, transactions
+// that roll back unless committed.
 //
 // Everything throws DatabaseError, which names the statement. The connection is not shared between threads without a
 // lock around it.
@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -23,9 +24,18 @@ class DatabaseError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A statement that its connection keeps for the next time; one use at a time.
+struct KeptStatement {
+  sqlite3_stmt* statement = nullptr;
+  bool is_in_use = false;
+};
+
 class Statement {
  public:
+  /// One that goes with this object.
   Statement(sqlite3* connection, std::string_view sql);
+  /// One that is kept; it must not be in use.
+  explicit Statement(KeptStatement& kept);
   ~Statement();
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&&) = delete;
@@ -62,6 +72,7 @@ class Statement {
   void check(int code) const;
 
   sqlite3_stmt* statement_ = nullptr;
+  KeptStatement* kept_ = nullptr;
 };
 
 class Database {
@@ -75,7 +86,7 @@ class Database {
   /// A statement with its values bound, to be stepped through.
   template <class... Values>
   Statement query(std::string_view sql, const Values&... values) {
-    Statement statement(connection_, sql);
+    Statement statement = prepare(sql);
     statement.bind(values...);
     return statement;
   }
@@ -93,7 +104,15 @@ class Database {
   std::int64_t total_changes() const;
 
  private:
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  Statement prepare(std::string_view sql);
+  void close();
+
   sqlite3* connection_ = nullptr;
+  std::unordered_map<std::string, KeptStatement, TextHash, std::equal_to<>> kept_;  ///< by their text
 };
 
 /// Taken immediately; undone unless `commit` was called. Transactions do not nest.
@@ -105,6 +124,23 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
 
   void commit();
+
+ private:
+  Database& database_;
+  bool is_open_ = true;
+};
+
+/// A part of a transaction that can be undone alone; undone unless `keep` was called. Savepoints do not nest.
+class Savepoint {
+ public:
+  explicit Savepoint(Database& database);
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+
+  void keep();
+  /// Throws when the whole transaction is gone, as SQLite undoes one by itself when a disk is full.
+  void undo();
 
  private:
   Database& database_;

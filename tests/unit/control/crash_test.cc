@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "control/lifecycle/settler.h"
 #include "control/lifecycle/table_builder.h"
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
@@ -24,7 +25,7 @@ namespace hypernat::control::testing {
 namespace {
 
 constexpr int kNames = 6;
-constexpr std::size_t kMostLeases = 8;
+constexpr std::size_t kMostLeases = 3;  // of each thread's functions
 
 // What the victim tells before and after each operation, so that the survivor knows what was promised.
 struct Note {
@@ -99,63 +100,93 @@ void declare(Plane& plane) {
     plane.call("PUT", account + "/security-groups/" + group, {{"VpcId", "vpc-1"}, {"Egress", Json::array()}});
 }
 
-// Requests a lease of this function, or gives one back when there are many.
-template <class Tell>
-void lease(Plane& plane, const std::string& function, const Tell& tell) {
-  const auto present = Json::parse(plane.ask("GET", "/hypernat/v1/leases").body).at("Leases");
-  if (present.size() >= kMostLeases) {
-    const auto id = present.front()["Id"].get<std::string>();
-    const auto uid = parse_lease_id(id).value();
-    tell({.kind = Note::kReturning, .lease = uid});
-    if (plane.call("DELETE", "/hypernat/v1/leases/" + id) == 204) tell({.kind = Note::kReturned, .lease = uid});
-    return;
-  }
-  const auto response = plane.ask("POST", "/hypernat/v1/leases",
-                                  {{"Account", kAcme}, {"FunctionName", function}, {"ProvisioningMilliseconds", 0}});
-  if (response.status != 201) return;
-  const auto uid = parse_lease_id(Json::parse(response.body)["Id"]).value();
-  tell({.kind = Note::kLeased, .function = function.front(), .lease = uid});
-}
+// One of the victim's threads; it has its functions to itself.
+class Actor {
+ public:
+  Actor(Plane& plane, int notes, std::string functions, unsigned seed)
+      : plane_(plane), notes_(notes), functions_(std::move(functions)), random_(seed) {}
 
-[[noreturn]] void be_killed(const TemporaryDirectory& directory, int notes, unsigned seed) {
-  Plane plane(directory);
-  std::mt19937 random(seed);
-  const auto any = [&](unsigned below) { return random() % below; };
-  const std::vector<Json> group_sets{{"sg-1"}, {"sg-2"}, {"sg-1", "sg-2"}};
-  const auto tell = [&](const Note& note) {
-    if (::write(notes, &note, sizeof note) != sizeof note) ::_exit(1);
-  };
-  while (true) {
-    const char letter = static_cast<char>('a' + any(kNames));
-    const std::string name(1, letter);
-    const std::string path = "/2015-03-31/functions/" + name;
-    const Json network{{"SubnetIds", {"subnet-a"}}, {"SecurityGroupIds", group_sets[any(3)]}};
-    const auto act = [&](bool exists_afterwards, const auto& operation) {
-      tell({.kind = Note::kBegun, .function = letter, .exists = exists_afterwards});
-      const auto kind = operation() < 300 ? Note::kDone : Note::kRefused;
-      tell({.kind = kind, .function = letter, .exists = exists_afterwards});
-    };
-    switch (any(6)) {
-      case 0: {
-        auto body = function_body(name, {}, {});
-        body["VpcConfig"] = network;
-        act(true, [&] { return plane.call("POST", "/2015-03-31/functions", body); });
-        break;
+  [[noreturn]] void act_forever() {
+    while (true) {
+      const char function = functions_[any(functions_.size())];
+      switch (any(6)) {
+        case 0:
+          create(function);
+          break;
+        case 1:
+          plane_.call("PUT", path(function) + "/configuration", {{"VpcConfig", any_network()}});
+          break;
+        case 2:
+          note({.kind = Note::kBegun, .function = function, .exists = false});
+          note_end(plane_.call("DELETE", path(function)), function, false);
+          break;
+        case 3:
+        case 4:
+          lease(function);
+          break;
+        default:
+          plane_.follow();
       }
-      case 1:
-        plane.call("PUT", path + "/configuration", {{"VpcConfig", network}});
-        break;
-      case 2:
-        act(false, [&] { return plane.call("DELETE", path); });
-        break;
-      case 3:
-      case 4:
-        lease(plane, name, tell);
-        break;
-      default:
-        plane.follow();
     }
   }
+
+ private:
+  std::size_t any(std::size_t below) { return random_() % below; }
+  static std::string path(char function) { return std::string("/2015-03-31/functions/") + function; }
+  Json any_network() {
+    const std::vector<Json> group_sets{{"sg-1"}, {"sg-2"}, {"sg-1", "sg-2"}};
+    return {{"SubnetIds", {"subnet-a"}}, {"SecurityGroupIds", group_sets[any(group_sets.size())]}};
+  }
+
+  void note(const Note& note) const {
+    if (::write(notes_, &note, sizeof note) != sizeof note) ::_exit(1);
+  }
+  void note_end(int status, char function, bool exists) const {
+    note({.kind = status < 300 ? Note::kDone : Note::kRefused, .function = function, .exists = exists});
+  }
+
+  void create(char function) {
+    auto body = function_body({function}, {}, {});
+    body["VpcConfig"] = any_network();
+    note({.kind = Note::kBegun, .function = function, .exists = true});
+    note_end(plane_.call("POST", "/2015-03-31/functions", body), function, true);
+  }
+
+  // Requests a lease, or gives one back when there are many.
+  void lease(char function) {
+    std::vector<std::string> present;
+    for (const auto& each : Json::parse(plane_.ask("GET", "/hypernat/v1/leases").body).at("Leases"))
+      if (functions_.find(each["FunctionName"].get<std::string>()) != std::string::npos) present.push_back(each["Id"]);
+    if (present.size() >= kMostLeases) {
+      const auto uid = parse_lease_id(present.front()).value();
+      note({.kind = Note::kReturning, .lease = uid});
+      if (plane_.call("DELETE", "/hypernat/v1/leases/" + present.front()) == 204)
+        note({.kind = Note::kReturned, .lease = uid});
+      return;
+    }
+    const auto response =
+        plane_.ask("POST", "/hypernat/v1/leases",
+                   {{"Account", kAcme}, {"FunctionName", std::string{function}}, {"ProvisioningMilliseconds", 0}});
+    if (response.status != 201) return;
+    const auto uid = parse_lease_id(Json::parse(response.body)["Id"]).value();
+    note({.kind = Note::kLeased, .function = function, .lease = uid});
+  }
+
+  Plane& plane_;
+  const int notes_;
+  const std::string functions_;
+  std::mt19937 random_;
+};
+
+// Several threads at a time, so that changes are committed in groups, while another settles.
+[[noreturn]] void be_killed(const TemporaryDirectory& directory, int notes, unsigned seed) {
+  Plane plane(directory);
+  const Settler settler(*plane.controller, 10ms);
+  std::vector<std::thread> threads;
+  for (const char* functions : {"ab", "cd", "ef"})
+    threads.emplace_back([&, functions] { Actor(plane, notes, functions, seed++).act_forever(); });
+  threads.front().join();
+  ::_exit(1);
 }
 
 // Which leases must exist and which must not; one whose end, or whose function's, was under way may do either. A

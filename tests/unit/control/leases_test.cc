@@ -335,6 +335,15 @@ TEST(LeaseId, is_read_back_as_it_was_written_and_nothing_else_is) {
 constexpr const char* kVersion1 = R"sql(
 PRAGMA foreign_keys=OFF;
 DROP TABLE leases;
+DROP TABLE free_numbers;
+DROP TABLE interface_counts;
+DROP TABLE functions_to_follow;
+DROP TABLE content;
+DELETE FROM counters WHERE name = 'mapping';
+DROP INDEX mappings_of_group;
+DROP INDEX interfaces_to_publish;
+DROP INDEX interfaces_to_activate;
+DROP INDEX retired_numbers_by_time;
 DROP INDEX mappings_by_state;
 ALTER TABLE mappings RENAME TO version_2;
 CREATE TABLE mappings (
@@ -356,25 +365,44 @@ PRAGMA user_version = 1;
 PRAGMA foreign_keys=ON;
 )sql";
 
+void turn_into_version_1(Database& database) {
+  std::vector<std::string> triggers;
+  {
+    auto rows = database.query("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name != 'reference_dropped'");
+    while (rows.step()) triggers.push_back(rows.text(0));
+  }
+  for (const auto& trigger : triggers) database.run_script(("DROP TRIGGER " + trigger).c_str());
+  database.run_script("PRAGMA legacy_alter_table=ON;");
+  database.run_script(kVersion1);
+}
+
 TEST_F(Leasing, becomes_possible_in_a_database_of_the_time_before) {
   TemporaryDirectory directory;
   WorldSettings settings;
   settings.database = directory / "control.db";
   start(settings);
+  world->create("gone", {"subnet-a"}, {"sg-1"});  // mapping 2
+  world->create("dns", {"subnet-a"}, {"sg-2"});   // mapping 3
+  world->call("DELETE", "/2015-03-31/functions/gone");
+  world->store.reported.clear();
+  world->create("late", {"subnet-b"}, {"sg-2"});  // mapping 4, Pending
+  world->beat();
   const auto before = world->mappings();
   const auto table = world->store.table;
-  world->database->run_script("PRAGMA legacy_alter_table=ON;");
-  world->database->run_script(kVersion1);
+  turn_into_version_1(*world->database);
   world->restart();
   EXPECT_EQ(world->mappings(), before);
   EXPECT_EQ(world->store.table, table);
   EXPECT_FALSE(world->database->query("PRAGMA foreign_key_check").step());
-  EXPECT_EQ(world->create("api", {"subnet-a"}, {"sg-1", "sg-2"}).body["State"], "Pending");
-  const auto id = quick()["Id"];
-  world->run();
-  EXPECT_EQ(world->mappings().size(), 2U);
-  EXPECT_EQ(get(id).body["State"], "Active");
   EXPECT_THROW(world->database->run("DELETE FROM functions"), DatabaseError) << "references are checked again";
+  world->run();
+  EXPECT_EQ(world->state("late"), "Active");
+  const auto lease = quick();
+  EXPECT_EQ(lease["Mapping"], 5) << "2 rests";
+  world->run();
+  EXPECT_EQ(get(lease["Id"]).body["State"], "Active");
+  world->clock.advance(10min);
+  EXPECT_EQ(quick()["Mapping"], 2);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ void World::restart() {
   prepare_schema(*database, clock.now());
   controller = std::make_unique<Controller>(Controller::Parts{
       .database = *database, .store = store, .provisioner = provisioner, .clock = clock, .settings = settings.control});
+  controller->on_change([this] { controller->settle(); });
   api =
       std::make_unique<Api>(*controller, ApiSettings{.region = "us-east-1", .accounts_by_key = {{"AKIAACME", kAcme}}});
   beat();
