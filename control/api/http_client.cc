@@ -48,22 +48,39 @@ HttpClient::HttpClient(std::string target) : target_(std::move(target)) {
 }
 
 HttpResponse HttpClient::request(const HttpRequest& request) const {
-  httplib::Client client(host_or_path_, is_unix_ ? 80 : port_);
-  if (is_unix_) client.set_address_family(AF_UNIX);
-  client.set_connection_timeout(5);
-  client.set_read_timeout(timeout_);
-  client.set_write_timeout(timeout_);
+  return HttpSession(*this).request(request);
+}
 
+struct HttpSession::Connection {
+  httplib::Client client;
+  std::string host;  ///< for the header
+};
+
+HttpSession::HttpSession(const HttpClient& client)
+    : target_(client.target_),
+      connection_(new Connection{.client = httplib::Client(client.host_or_path_, client.is_unix_ ? 80 : client.port_),
+                                 .host = client.is_unix_ ? "localhost" : client.host_or_path_}) {
+  auto& connection = connection_->client;
+  if (client.is_unix_) connection.set_address_family(AF_UNIX);
+  connection.set_connection_timeout(5);
+  connection.set_read_timeout(client.timeout_);
+  connection.set_write_timeout(client.timeout_);
+  connection.set_keep_alive(true);
+}
+
+HttpSession::~HttpSession() = default;
+
+HttpResponse HttpSession::request(const HttpRequest& request) {
   httplib::Request message;
   message.method = request.method;
   message.path = request.path;
   message.body = request.body;
   for (const auto& [name, value] : request.headers) message.set_header(name.c_str(), value);
-  if (!message.has_header("Host")) message.set_header("Host", is_unix_ ? std::string("localhost") : host_or_path_);
+  if (!message.has_header("Host")) message.set_header("Host", connection_->host);
   if (!message.body.empty() && !message.has_header("Content-Type"))
     message.set_header("Content-Type", std::string("application/json"));
 
-  const auto result = client.send(message);
+  const auto result = connection_->client.send(message);
   if (!result)
     throw std::runtime_error("no answer from the control plane at " + target_ + ": " +
                              httplib::to_string(result.error()));

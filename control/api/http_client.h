@@ -1,11 +1,13 @@
 // Requests to the control plane, over its Unix socket or loopback TCP.
 //
-// One request, one connection: the callers (the operator's command, a worker host's heartbeat) are rare enough, and a
-// control plane that was restarted in between is then no special case.
+// One request, one connection: most callers (the operator's command, a worker host's heartbeat) are rare enough, a
+// control plane that was restarted in between is then no special case, and nobody keeps a thread of the server to
+// himself. Who has thousands of requests takes a session.
 #pragma once
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace hypernat::control {
@@ -36,11 +38,30 @@ class HttpClient {
   HttpResponse request(const HttpRequest& request) const;
 
  private:
+  friend class HttpSession;
+
   std::string target_;
   bool is_unix_ = false;
   std::string host_or_path_;
   int port_ = 0;
   std::chrono::seconds timeout_{60};
+};
+
+/// Requests over one connection, made anew when the server has closed it in between. One thread at a time.
+class HttpSession {
+ public:
+  explicit HttpSession(const HttpClient& client);
+  ~HttpSession();
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+
+  /// As HttpClient's.
+  HttpResponse request(const HttpRequest& request);
+
+ private:
+  struct Connection;
+  std::string target_;
+  std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace hypernat::control

@@ -26,8 +26,9 @@ namespace {
 
 constexpr std::size_t kMostThreads = 320;  // every invocation that may run, and room for the other calls
 constexpr time_t kReadSeconds = 10;
-constexpr time_t kKeepAliveSeconds = 2;  // a stop waits this long for idle connections
-constexpr int kBacklog = 512;            // the library's is 5, beyond which a Unix socket refuses
+constexpr time_t kKeepAliveSeconds = 2;                    // a stop waits this long for idle connections
+constexpr std::size_t kRequestsPerConnection = 1'000'000;  // the library's default is 5
+constexpr int kBacklog = 512;                              // the library's is 5, beyond which a Unix socket refuses
 
 // A thread for each connection, made when none is idle: an invocation keeps its thread for as long as the command
 // runs, and must not keep a heartbeat waiting.
@@ -127,6 +128,7 @@ void prepare(httplib::Server& server, Api& api, int& socket) {
   server.set_payload_max_length(kMaxPayload);
   server.set_read_timeout(kReadSeconds);
   server.set_keep_alive_timeout(kKeepAliveSeconds);
+  server.set_keep_alive_max_count(kRequestsPerConnection);
   server.new_task_queue = [] { return new GrowingPool; };
   // The library's default is SO_REUSEPORT, with which two control planes would share one port in silence.
   server.set_socket_options([&socket](socket_t made) {

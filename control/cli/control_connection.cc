@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
+const std::string kFunctionsPage = "/2015-03-31/functions?MaxItems=1000";
 
 ApiRefusal refusal_of(const control::HttpResponse& response) {
   ApiRefusal refusal{.status = response.status, .type = {}, .message = response.body};
@@ -44,7 +45,10 @@ nlohmann::json body_of(const control::HttpRequest& request, const control::HttpR
 
 }  // namespace
 
-ControlConnection::ControlConnection(std::string target) : target_(std::move(target)), client_(target_) {}
+ControlConnection::ControlConnection(std::string target, Connecting connecting)
+    : target_(std::move(target)), client_(target_) {
+  if (connecting == Connecting::kOnce) session_ = std::make_unique<control::HttpSession>(client_);
+}
 
 control::HttpRequest ControlConnection::prepare(const std::string& method, const std::string& path,
                                                 const std::string& account) const {
@@ -55,7 +59,7 @@ control::HttpRequest ControlConnection::prepare(const std::string& method, const
 
 control::HttpResponse ControlConnection::exchange(const control::HttpRequest& request) const {
   try {
-    return client_.request(request);
+    return session_ ? session_->request(request) : client_.request(request);
   } catch (const std::runtime_error& error) {
     throw CommandError(error.what(),
                        "is hypernat-control running, and is this its address? give another with --control, or in "
@@ -93,8 +97,7 @@ nlohmann::json ControlConnection::functions(const std::string& account) const {
   auto functions = nlohmann::json::array();
   std::string marker;
   do {
-    const auto page =
-        get("/2015-03-31/functions" + (marker.empty() ? "" : "?Marker=" + encode_segment(marker)), account);
+    const auto page = get(kFunctionsPage + (marker.empty() ? "" : "&Marker=" + encode_segment(marker)), account);
     for (const auto& function : page.at("Functions")) functions.push_back(function);
     marker = page.contains("NextMarker") && page["NextMarker"].is_string() ? page["NextMarker"].get<std::string>() : "";
   } while (!marker.empty());

@@ -1,6 +1,7 @@
 // The control plane's API as the commands use it: JSON in, JSON out, every refusal a CommandError.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -17,9 +18,12 @@ struct ApiRefusal {
   std::string message;
 };
 
+/// Keeping a connection keeps one of the server's threads: for many requests at a stretch only.
+enum class Connecting { kForEachRequest, kOnce };
+
 class ControlConnection {
  public:
-  explicit ControlConnection(std::string target);
+  explicit ControlConnection(std::string target, Connecting connecting = Connecting::kForEachRequest);
 
   /// `account` is the twelve digits whose objects are meant; empty on paths that name it themselves or mean all.
   /// Each throws CommandError when the control plane cannot be reached or refuses.
@@ -40,6 +44,7 @@ class ControlConnection {
 
   std::string target_;
   control::HttpClient client_;
+  std::unique_ptr<control::HttpSession> session_;  ///< when it connects once
 };
 
 /// One path segment, percent-encoded.
