@@ -71,7 +71,8 @@ const Schema<WorkerhostConfig>& workerhost_schema() {
         .optional({"control", "Where the control plane is."}, &WorkerhostConfig::control, control_endpoint())
         .optional({"slots", "Environments at a time; their networks are made at start."}, &WorkerhostConfig::slots,
                   integer<std::uint32_t>(1, 16'384))
-        .optional({"state_directory", "Where the worker host remembers its address block; one process at a time."},
+        .optional({"state_directory",
+                   "Where the worker host remembers its address block and what runs; one process at a time."},
                   &WorkerhostConfig::state_directory, absolute_path());
     return schema;
   }();

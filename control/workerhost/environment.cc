@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <stdexcept>
+
+#include "control/workerhost/event_texts.h"
 
 namespace hypernat::workerhost {
 namespace {
@@ -33,70 +36,22 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  checked(::pipe2(ends, O_CLOEXEC), "making an environment's pipe");
-  Pipe pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-  checked(::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK), "preparing an environment's pipe");
-  return pipe;
-}
-
 }  // namespace
-
-Environment::Environment(pid_t pid, UniqueFd process, UniqueFd reports)
-    : pid_(pid), process_(std::move(process)), reports_(std::move(reports)) {}
-
-Environment::~Environment() {
-  if (!process_.is_open()) return;
-  kill();
-  siginfo_t ignored{};
-  ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.get()), &ignored, WEXITED);
-}
 
 void Environment::kill() {
   // The C library's own declaration lacks C linkage in Debian 12.
-  ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+  ::syscall(SYS_pidfd_send_signal, handles_.process.get(), SIGKILL, nullptr, 0);
 }
 
-std::optional<std::int64_t> Environment::launched_ns() {
-  read_reports();
-  return launched_ns_;
+void Environment::wait() {
+  pollfd process{.fd = handles_.process.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&process, 1, -1) < 0 && errno == EINTR) continue;
+  // One that a former worker host started is another process's to take away.
+  siginfo_t ignored{};
+  ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.fd), &ignored, WEXITED | WNOHANG);
 }
 
-void Environment::read_reports() {
-  EnvironmentReport report;
-  while (::read(reports_.get(), &report, sizeof(report)) == sizeof(report)) {
-    switch (report.kind) {
-      case EnvironmentReportKind::kStarted:
-        launched_ns_ = report.launched_ns;
-        break;
-      case EnvironmentReportKind::kFailed:
-        end_ = {.failed_to_start = true, .failure = std::string(report.step) + ": " + std::strerror(report.value)};
-        break;
-      case EnvironmentReportKind::kEnded:
-        end_ = {.wait_status = report.value};
-        break;
-    }
-  }
-}
-
-EnvironmentEnd Environment::reap() {
-  siginfo_t information{};
-  checked(::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.get()), &information, WEXITED),
-          "waiting for an environment");
-  read_reports();
-  process_.reset();
-  if (end_) return *end_;
-  // The init was killed, and the command with it.
-  return {.wait_status = information.si_code == CLD_EXITED ? information.si_status << 8 : information.si_status};
-}
-
-EnvironmentLauncher::EnvironmentLauncher() {
+EnvironmentLauncher::EnvironmentLauncher(std::filesystem::path records) : records_(std::move(records)) {
   const auto target = std::filesystem::weakly_canonical(kResolverConfiguration);
   const auto inside_run = target.lexically_relative(kRun);
   if (!inside_run.empty() && *inside_run.begin() != "..") {
@@ -112,7 +67,7 @@ EnvironmentLauncher::EnvironmentLauncher() {
   }
 }
 
-std::unique_ptr<Environment> EnvironmentLauncher::launch(const EnvironmentLaunch& launch) const {
+Environment EnvironmentLauncher::launch(const EnvironmentLaunch& launch) const {
   std::vector<std::string> command = launch.command;
   auto variables = launch.variables;
   variables.merge(default_variables());
@@ -124,11 +79,22 @@ std::unique_ptr<Environment> EnvironmentLauncher::launch(const EnvironmentLaunch
   for (const std::string& directory : resolver_directories_) directories.push_back(directory.c_str());
   directories.push_back(nullptr);
   const std::string resolver = launch.resolver.empty() ? "" : "nameserver " + launch.resolver + "\n";
-  Pipe reports = make_pipe();
+  const EventTexts texts = make_event_texts(launch.started, command.front());
+  Environment::Handles handles;
+  handles.doorbell = UniqueFd(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "making an environment's eventfd"));
+  UniqueFd lock;
+  EnvironmentRecord record = EnvironmentRecord::create(records_, launch.facts, lock);
   const EnvironmentInit init{
       .network_namespace = launch.network_namespace,
       .streams = launch.streams,
-      .reports = reports.write.get(),
+      .connection = launch.connection,
+      .record = lock.get(),
+      .doorbell = handles.doorbell.get(),
+      .deadline_ns = launch.deadline.count(),
+      .started_text = texts.started.c_str(),
+      .exited_text = texts.exited.c_str(),
+      .signalled_text = texts.signalled.c_str(),
+      .failed_text = texts.failed.c_str(),
       .resolver_text = resolver.c_str(),
       .resolver_file = resolver_file_.c_str(),
       .resolver_target = resolver_target_.empty() ? nullptr : resolver_target_.c_str(),
@@ -144,8 +110,14 @@ std::unique_ptr<Environment> EnvironmentLauncher::launch(const EnvironmentLaunch
   arguments.exit_signal = SIGCHLD;
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
   if (pid == 0) run_environment_init(init);
-  checked(pid, "starting an environment's process");
-  return std::make_unique<Environment>(static_cast<pid_t>(pid), UniqueFd(process), std::move(reports.read));
+  if (pid < 0) {
+    const int error = errno;
+    record.remove();
+    errno = error;
+    throw_errno("starting an environment's process");
+  }
+  handles.process = UniqueFd(process);
+  return Environment(std::move(record), std::move(handles));
 }
 
 }  // namespace hypernat::workerhost

@@ -1,77 +1,73 @@
 // One execution environment: a command in namespaces of its own, on a slot's network, with no capability.
 //
 // The command runs under a small init of its own; whoever kills the init kills everything that the command started.
-// The init dies with the worker host. Preparing happens before the fork: after it only system calls are made.
+// Preparing happens before the fork: after it only system calls are made. An Environment is a hold on what runs, and
+// not its life: the environment goes on when the worker host is gone.
 #pragma once
 
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "control/api/environment_protocol.h"
 #include "control/workerhost/environment_init.h"
+#include "control/workerhost/environment_record.h"
 #include "control/workerhost/unique_fd.h"
 
 namespace hypernat::workerhost {
 
 struct EnvironmentLaunch {
+  EnvironmentFacts facts;
   int network_namespace = -1;
+  int connection = -1;                     ///< the client's; the caller keeps and closes its own
+  std::chrono::nanoseconds deadline{};     ///< on CLOCK_MONOTONIC; 0: none
+  control::EnvironmentEvent started;       ///< all but what only the environment's init knows
   std::array<int, 3> streams{-1, -1, -1};  ///< stdin, stdout, stderr; the caller keeps and closes its own
   std::string resolver;                    ///< an IPv4 address; empty: none
   std::vector<std::string> command;
   std::map<std::string, std::string> variables;
 };
 
-/// How an environment ended.
-struct EnvironmentEnd {
-  bool failed_to_start = false;
-  std::string failure{};  ///< what and why, when it failed to start
-  int wait_status = 0;    ///< of the command, else
-};
-
 class Environment {
  public:
-  Environment(pid_t pid, UniqueFd process, UniqueFd reports);
-  /// Kills what still runs, and waits for it.
-  ~Environment();
-  Environment(Environment&&) = delete;
+  struct Handles {
+    UniqueFd process;  ///< a pidfd
+    UniqueFd doorbell;
+  };
+  Environment(EnvironmentRecord record, Handles handles) : record_(std::move(record)), handles_(std::move(handles)) {}
 
-  pid_t pid() const { return pid_; }
+  const EnvironmentRecord& record() const { return record_; }
   /// Readable when everything in the environment has ended.
-  int process() const { return process_.get(); }
-  /// Readable when `launched_ns` may have news.
-  int reports() const { return reports_.get(); }
+  int process() const { return handles_.process.get(); }
+  /// Readable when nothing but the init is left; -1 when the init's could not be had.
+  int doorbell() const { return handles_.doorbell.get(); }
 
-  /// From the moment on that the command runs: when it was about to be executed, in nanoseconds of CLOCK_MONOTONIC.
-  std::optional<std::int64_t> launched_ns();
   void kill();
-  /// Once `process()` is readable: takes the dead away.
-  EnvironmentEnd reap();
+  /// Waits until everything in it has ended, and takes the dead away.
+  void wait();
 
  private:
-  void read_reports();
-
-  pid_t pid_;
-  UniqueFd process_;
-  UniqueFd reports_;
-  std::optional<std::int64_t> launched_ns_;
-  std::optional<EnvironmentEnd> end_;
+  EnvironmentRecord record_;
+  Handles handles_;
 };
 
 class EnvironmentLauncher {
  public:
-  /// Looks at the host once. Throws std::runtime_error when environments could not have a resolver of their own.
-  EnvironmentLauncher();
+  /// `records` is where environments are written down. Looks at the host once. Throws std::runtime_error when
+  /// environments could not have a resolver of their own.
+  explicit EnvironmentLauncher(std::filesystem::path records);
 
-  /// Throws std::system_error; a failure in the new process comes as the environment's end.
-  std::unique_ptr<Environment> launch(const EnvironmentLaunch& launch) const;
+  /// Writes the record first. Throws std::system_error, leaving none; a failure in the new process is told to the
+  /// client.
+  Environment launch(const EnvironmentLaunch& launch) const;
 
  private:
+  std::filesystem::path records_;
   std::filesystem::path resolver_file_;    ///< written by each environment, in its own /run
   std::filesystem::path resolver_target_;  ///< what it is mounted over; empty: it is in its place already
   std::vector<std::string> resolver_directories_;

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,94 +19,74 @@
 #include <cstring>
 #include <ctime>
 
+#include "control/workerhost/environment_voice.h"
+
 namespace hypernat::workerhost {
 namespace {
 
-constexpr int kReports = 3;
-constexpr int kFailureExit = 125;
-
-void report(const EnvironmentReport& message) {
-  // With the worker host gone nobody is left to hear it.
-  [[maybe_unused]] const auto written = ::write(kReports, &message, sizeof(message));
-}
-
-[[noreturn]] void fail(const char* step, int error) {
-  EnvironmentReport message{.kind = EnvironmentReportKind::kFailed, .value = error};
-  std::strncpy(message.step, step, sizeof(message.step) - 1);
-  report(message);
-  ::_exit(kFailureExit);
-}
-
-void need(long result, const char* step) {
-  if (result < 0) fail(step, errno);
-}
-
-/// The streams become 0, 1 and 2, the reports 3; everything else the worker host had open is closed.
-void take_descriptors(const EnvironmentInit& init) {
-  // All of them are above 3: the worker host keeps 0 to 3 occupied.
-  ::dup3(init.reports, kReports, O_CLOEXEC);
-  need(::setns(init.network_namespace, CLONE_NEWNET), "entering the network namespace");
+/// The streams become 0, 1 and 2, what is kept follows; everything else the worker host had open is closed.
+void take_descriptors(const EnvironmentInit& init, EnvironmentVoice& voice) {
+  // All of them are above the kept ones: the worker host keeps those numbers occupied.
+  ::dup3(init.connection, kConnection, O_CLOEXEC);
+  ::dup3(init.record, kRecord, O_CLOEXEC);
+  ::dup3(init.doorbell, kDoorbell, O_CLOEXEC);
+  voice.born();
+  voice.need(::setns(init.network_namespace, CLONE_NEWNET), "entering the network namespace");
   for (int stream = 0; stream < 3; ++stream)
-    need(::dup2(init.streams[static_cast<std::size_t>(stream)], stream), "taking the streams");
-  need(::close_range(kReports + 1, ~0U, 0), "closing the worker host's descriptors");
+    voice.need(::dup2(init.streams[static_cast<std::size_t>(stream)], stream), "taking the streams");
+  voice.need(::close_range(kFirstFreeDescriptor, ~0U, 0), "closing the worker host's descriptors");
+  voice.inside();
 }
 
 /// The host's files, read only, less its sockets, its processes and its devices; a private /tmp.
-void take_file_systems(const EnvironmentInit& init) {
+void take_file_systems(const EnvironmentInit& init, EnvironmentVoice& voice) {
   mount_attr everything{};
   everything.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
   everything.propagation = MS_PRIVATE;
-  need(::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &everything, sizeof(everything)),
-       "making the file systems read-only");
+  voice.need(::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &everything, sizeof(everything)),
+             "making the file systems read-only");
   constexpr unsigned long kTemporary = MS_NOSUID | MS_NODEV;
-  need(::mount("sysfs", "/sys", "sysfs", kTemporary | MS_NOEXEC | MS_RDONLY, nullptr), "mounting /sys");
-  need(::mount("proc", "/proc", "proc", kTemporary | MS_NOEXEC, nullptr), "mounting /proc");
-  need(::mount("tmpfs", "/run", "tmpfs", kTemporary | MS_NOEXEC, "mode=0755,size=1m"), "mounting /run");
-  need(::mount("tmpfs", "/tmp", "tmpfs", kTemporary, "mode=1777,size=512m"), "mounting /tmp");
-  need(::mount("tmpfs", "/dev/shm", "tmpfs", kTemporary | MS_NOEXEC, "mode=1777,size=64m"), "mounting /dev/shm");
-  need(::chdir("/tmp"), "entering /tmp");
+  voice.need(::mount("sysfs", "/sys", "sysfs", kTemporary | MS_NOEXEC | MS_RDONLY, nullptr), "mounting /sys");
+  voice.need(::mount("proc", "/proc", "proc", kTemporary | MS_NOEXEC, nullptr), "mounting /proc");
+  voice.need(::mount("tmpfs", "/run", "tmpfs", kTemporary | MS_NOEXEC, "mode=0755,size=1m"), "mounting /run");
+  voice.need(::mount("tmpfs", "/tmp", "tmpfs", kTemporary, "mode=1777,size=512m"), "mounting /tmp");
+  voice.need(::mount("tmpfs", "/dev/shm", "tmpfs", kTemporary | MS_NOEXEC, "mode=1777,size=64m"), "mounting /dev/shm");
+  voice.need(::chdir("/tmp"), "entering /tmp");
 
   for (const char* const* directory = init.resolver_directories; *directory != nullptr; ++directory)
-    if (::mkdir(*directory, 0755) < 0 && errno != EEXIST) fail("making the directory of resolv.conf", errno);
+    if (::mkdir(*directory, 0755) < 0 && errno != EEXIST) voice.failed("making the directory of resolv.conf", errno);
   const int file = ::open(init.resolver_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  need(file, "making resolv.conf");
-  need(::write(file, init.resolver_text, std::strlen(init.resolver_text)), "writing resolv.conf");
+  voice.need(file, "making resolv.conf");
+  voice.need(::write(file, init.resolver_text, std::strlen(init.resolver_text)), "writing resolv.conf");
   ::close(file);
   if (init.resolver_target != nullptr)
-    need(::mount(init.resolver_file, init.resolver_target, nullptr, MS_BIND, nullptr), "mounting resolv.conf");
+    voice.need(::mount(init.resolver_file, init.resolver_target, nullptr, MS_BIND, nullptr), "mounting resolv.conf");
 }
 
-void limit(__rlimit_resource resource, rlim_t value) {
+void limit(__rlimit_resource resource, rlim_t value, EnvironmentVoice& voice) {
   rlimit wanted{};
-  need(::getrlimit(resource, &wanted), "reading a resource limit");
+  voice.need(::getrlimit(resource, &wanted), "reading a resource limit");
   wanted.rlim_max = wanted.rlim_max < value ? wanted.rlim_max : value;
   wanted.rlim_cur = wanted.rlim_max;
-  need(::setrlimit(resource, &wanted), "setting a resource limit");
+  voice.need(::setrlimit(resource, &wanted), "setting a resource limit");
 }
 
 /// The last step as root: nothing given up here comes back.
-void drop_privileges() {
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_NOFILE, 1024);
+void drop_privileges(EnvironmentVoice& voice) {
+  limit(RLIMIT_CORE, 0, voice);
+  limit(RLIMIT_NOFILE, 1024, voice);
   for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    need(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "dropping the bounding capabilities");
-  need(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "dropping the ambient capabilities");
+    voice.need(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "dropping the bounding capabilities");
+  voice.need(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "dropping the ambient capabilities");
   // Plain system calls: the library's would speak to the other threads of a process that has none here.
-  need(::syscall(SYS_setgroups, 0, nullptr), "leaving the groups");
-  need(::syscall(SYS_setresgid, kEnvironmentGroup, kEnvironmentGroup, kEnvironmentGroup), "changing the group");
-  need(::syscall(SYS_setresuid, kEnvironmentUser, kEnvironmentUser, kEnvironmentUser), "changing the user");
+  voice.need(::syscall(SYS_setgroups, 0, nullptr), "leaving the groups");
+  voice.need(::syscall(SYS_setresgid, kEnvironmentGroup, kEnvironmentGroup, kEnvironmentGroup), "changing the group");
+  voice.need(::syscall(SYS_setresuid, kEnvironmentUser, kEnvironmentUser, kEnvironmentUser), "changing the user");
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-  need(::syscall(SYS_capset, &header, none), "dropping the capabilities");
-  need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up new privileges");
-  need(confine_system_calls(), "confining the system calls");
-}
-
-/// Changing the user cleared it before; a worker host that died before this has closed its end of the pipe.
-void die_with_worker_host() {
-  need(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "tying the environment to the worker host");
-  pollfd pipe{.fd = kReports, .events = 0, .revents = 0};
-  if (::poll(&pipe, 1, 0) > 0 && (pipe.revents & POLLERR) != 0) ::_exit(kFailureExit);
+  voice.need(::syscall(SYS_capset, &header, none), "dropping the capabilities");
+  voice.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up new privileges");
+  voice.need(confine_system_calls(), "confining the system calls");
 }
 
 std::int64_t monotonic_ns() {
@@ -114,7 +95,7 @@ std::int64_t monotonic_ns() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-pid_t start_command(const EnvironmentInit& init) {
+pid_t start_command(const EnvironmentInit& init, EnvironmentVoice& voice) {
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -128,31 +109,85 @@ pid_t start_command(const EnvironmentInit& init) {
   environ = init.variables;  // posix_spawnp looks the program up in the caller's PATH
   pid_t pid = -1;
   const int error = posix_spawnp(&pid, init.command[0], nullptr, &attributes, init.command, init.variables);
-  if (error != 0) fail("running the command", error);
+  if (error != 0) voice.failed("running the command", error);
   return pid;
+}
+
+/// Of the whole environment, but for this process: what is left then is nobody's.
+void end_all_processes() {
+  ::kill(-1, SIGKILL);
+  while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) continue;
+}
+
+/// -1: for ever.
+int milliseconds_until(std::int64_t deadline_ns) {
+  if (deadline_ns == 0) return -1;
+  const std::int64_t left = (deadline_ns - monotonic_ns() + 999'999) / 1'000'000;
+  return static_cast<int>(left < 0 ? 0 : left);
+}
+
+/// True once the command has ended; takes all dead away meanwhile.
+bool has_ended(pid_t command, int& command_status) {
+  int status = 0;
+  bool ended = false;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid != command) continue;
+    command_status = status;
+    ended = true;
+  }
+  return ended;
+}
+
+[[noreturn]] void watch(const EnvironmentInit& init, EnvironmentVoice& voice, int children, pid_t command) {
+  while (true) {
+    pollfd waits[] = {{.fd = kConnection, .events = POLLRDHUP, .revents = 0},
+                      {.fd = children, .events = POLLIN, .revents = 0}};
+    const int left = milliseconds_until(init.deadline_ns);
+    const int ready = ::poll(waits, 2, left);
+    if (ready < 0 && errno == EINTR) continue;
+    voice.need(ready, "waiting for the command");
+    int status = SIGKILL;
+    if (waits[1].revents != 0) {
+      signalfd_siginfo ignored{};
+      voice.need(::read(children, &ignored, sizeof(ignored)), "reading a signal");
+      if (has_ended(command, status)) {
+        end_all_processes();
+        voice.ended(EnvironmentEnding::kCommand, status);
+      }
+    }
+    // Not only when nothing else is ready: a command may keep this loop busy for ever.
+    if (waits[0].revents != 0 || left == 0) {
+      end_all_processes();
+      voice.ended(left == 0 ? EnvironmentEnding::kTimeout : EnvironmentEnding::kClient, status);
+    }
+  }
+}
+
+/// Blocked before the command starts, so that none is missed.
+int catch_children(EnvironmentVoice& voice) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  voice.need(::sigprocmask(SIG_BLOCK, &signals, nullptr), "blocking signals");
+  const int children = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  voice.need(children, "making a signalfd");
+  return children;
 }
 
 }  // namespace
 
 void run_environment_init(const EnvironmentInit& init) {
   ::prctl(PR_SET_NAME, "environment", 0, 0, 0);
-  take_descriptors(init);
-  take_file_systems(init);
-  drop_privileges();
-  die_with_worker_host();
+  EnvironmentVoice voice(init);
+  take_descriptors(init, voice);
+  take_file_systems(init, voice);
+  drop_privileges(voice);
+  const int children = catch_children(voice);
   const std::int64_t launched_ns = monotonic_ns();
-  const pid_t command = start_command(init);
+  const pid_t command = start_command(init, voice);
   for (int stream = 0; stream < 3; ++stream) ::close(stream);
-  report({.kind = EnvironmentReportKind::kStarted, .launched_ns = launched_ns});
-  while (true) {
-    int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, 0);
-    if (ended == command) {
-      report({.kind = EnvironmentReportKind::kEnded, .value = status});
-      ::_exit(0);
-    }
-    if (ended < 0 && errno != EINTR) fail("waiting for the command", errno);
-  }
+  voice.started(launched_ns);
+  watch(init, voice, children, command);
 }
 
 }  // namespace hypernat::workerhost

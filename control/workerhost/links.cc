@@ -143,8 +143,16 @@ NetlinkMessage add_classifier_queue(std::uint32_t ifindex) {
   return message;
 }
 
-NetlinkMessage add_ingress_program(std::uint32_t ifindex, int program, const std::string& name) {
-  NetlinkMessage message(RTM_NEWTFILTER, kCreate,
+void ensure_classifier_queue(NetlinkSocket& socket, std::uint32_t ifindex) {
+  try {
+    socket.execute(add_classifier_queue(ifindex));
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::file_exists) throw;
+  }
+}
+
+NetlinkMessage put_ingress_program(std::uint32_t ifindex, int program, const std::string& name) {
+  NetlinkMessage message(RTM_NEWTFILTER, NLM_F_CREATE,
                          "add the BPF filter " + name + " to device " + std::to_string(ifindex));
   auto& header = classifier_header(message, ifindex);
   constexpr std::uint32_t kPriority = 1;
@@ -169,6 +177,17 @@ void delete_group(NetlinkSocket& socket, std::uint32_t group) {
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::no_such_device) throw;
   }
+}
+
+void move_devices(NetlinkSocket& socket, const GroupMove& move, const std::set<std::string>& names) {
+  std::vector<NetlinkMessage> messages;
+  for (const auto& [name, ifindex] : devices_of_group(socket, move.from)) {
+    if (!names.contains(name)) continue;
+    NetlinkMessage& message = messages.emplace_back(RTM_NEWLINK, 0, "move the device " + name + " to another group");
+    message.header<ifinfomsg>().ifi_index = static_cast<int>(ifindex);
+    message.put_value(IFLA_GROUP, move.to);
+  }
+  socket.execute(messages);
 }
 
 std::map<std::string, std::uint32_t> devices_of_group(NetlinkSocket& socket, std::uint32_t group) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "config/types.h"
@@ -41,11 +42,20 @@ NetlinkMessage add_permanent_neighbour(std::uint32_t ifindex, Ipv4Address addres
 NetlinkMessage add_default_route(std::uint32_t ifindex, Ipv4Address gateway, Ipv4Address source);
 
 NetlinkMessage add_classifier_queue(std::uint32_t ifindex);
-/// Every packet that comes in goes through the BPF program, whose verdict is final.
-NetlinkMessage add_ingress_program(std::uint32_t ifindex, int program, const std::string& name);
+/// Also where there is one already.
+void ensure_classifier_queue(NetlinkSocket& socket, std::uint32_t ifindex);
+/// Every packet that comes in goes through the BPF program, whose verdict is final; from one packet to the next it
+/// takes the place of the program that was there.
+NetlinkMessage put_ingress_program(std::uint32_t ifindex, int program, const std::string& name);
 
 /// Removes every device of the group in one step; that there is none is no error.
 void delete_group(NetlinkSocket& socket, std::uint32_t group);
+struct GroupMove {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+};
+/// Those of the named devices that are in the group.
+void move_devices(NetlinkSocket& socket, const GroupMove& move, const std::set<std::string>& names);
 /// Names and indices of the group's devices.
 std::map<std::string, std::uint32_t> devices_of_group(NetlinkSocket& socket, std::uint32_t group);
 

@@ -5,22 +5,22 @@
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "config/workerhost_config.h"
 #include "control/workerhost/heartbeat.h"
@@ -33,23 +33,16 @@ constexpr std::string_view kUsage =
     "usage: hypernat-workerhost --config FILE\n"
     "\n"
     "Runs execution environments on this host, each on the network of its mapping.\n"
-    "FILE is a workerhost.yaml. Needs root. Stops at SIGTERM and SIGINT, and removes what it made.\n";
+    "FILE is a workerhost.yaml. Needs root.\n"
+    "\n"
+    "SIGTERM, SIGINT  ends every environment and removes everything\n"
+    "SIGHUP           goes, but leaves what runs; the next start with the same FILE takes it over\n";
 
-/// The environments' first process counts on descriptors 0 to 3 being nothing of its own.
+/// The environments' first process keeps what it keeps in descriptors that must be nothing of ours.
 void occupy_low_descriptors() {
   int fd = -1;
-  while ((fd = checked(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening /dev/null")) <= 3) continue;
+  while ((fd = checked(::open("/dev/null", O_RDWR | O_CLOEXEC), "opening /dev/null")) < kFirstFreeDescriptor) continue;
   ::close(fd);
-}
-
-/// Blocked for every thread, and read from here instead.
-UniqueFd catch_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  checked(::sigprocmask(SIG_BLOCK, &signals, nullptr), "blocking signals");
-  return UniqueFd(checked(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "making a signalfd"));
 }
 
 /// Each slot has a descriptor; each environment three more for a while.
@@ -72,14 +65,20 @@ void make_private_directory(const std::filesystem::path& directory) {
   if (::mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST) throw_errno("making " + directory.string());
 }
 
-/// One process per state directory. A former one that was just killed needs a moment to be gone.
+/// A former process that was just killed needs a moment to be gone, and one that it has just forked no longer.
+bool succeeds_soon(const std::function<bool()>& attempt) {
+  for (int left = 20; left > 0; --left) {
+    if (attempt()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return false;
+}
+
+/// One process per state directory.
 UniqueFd lock_state(const std::filesystem::path& directory) {
   const auto path = directory / "lock";
   UniqueFd file(checked(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "opening " + path.string()));
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
+  if (succeeds_soon([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0; })) return file;
   throw std::runtime_error("another hypernat-workerhost uses " + directory.string());
 }
 
@@ -92,18 +91,22 @@ UniqueFd lock_name(const std::string& name) {
   const std::string text = std::string(1, '\0') + "hypernat-workerhost/" + name;
   const std::size_t length = text.copy(address.sun_path, sizeof(address.sun_path));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return socket;
-  if (errno == EADDRINUSE) throw std::runtime_error("another hypernat-workerhost named " + name + " runs on this host");
-  throw_errno("claiming the name " + name);
+  const auto claim = [&] {
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return true;
+    if (errno != EADDRINUSE) throw_errno("claiming the name " + name);
+    return false;
+  };
+  if (succeeds_soon(claim)) return socket;
+  throw std::runtime_error("another hypernat-workerhost named " + name + " runs on this host");
 }
 
 /// The control plane's answer when it comes at once; else the block it gave in a former life; else waits for it.
 /// Nothing when a signal came first.
-std::optional<Ipv4Prefix> learn_block(Heartbeat& heartbeat, int stop) {
+std::optional<Ipv4Prefix> learn_block(Heartbeat& heartbeat, const Signals& signals) {
   while (true) {
     const HeartbeatState state = heartbeat.state();
     if (state.block && (state.is_answered || state.beats > 0)) return state.block;
-    pollfd waits[] = {{.fd = stop, .events = POLLIN, .revents = 0},
+    pollfd waits[] = {{.fd = signals.descriptor(), .events = POLLIN, .revents = 0},
                       {.fd = heartbeat.news(), .events = POLLIN, .revents = 0}};
     if (::poll(waits, 2, -1) < 0 && errno != EINTR) throw_errno("waiting for the control plane");
     if (waits[0].revents != 0) return std::nullopt;
@@ -111,25 +114,37 @@ std::optional<Ipv4Prefix> learn_block(Heartbeat& heartbeat, int stop) {
   }
 }
 
+/// When a signal comes before there is a server.
+void depart_early(const config::WorkerhostConfig& config, Departure departure, std::vector<FoundEnvironment> found) {
+  if (departure == Departure::kLeaveRunning && !found.empty()) return;
+  end_all(found);
+  remove_network_of(config.name);
+}
+
 void run(const config::WorkerhostConfig& config) {
   if (::geteuid() != 0) throw std::runtime_error("network namespaces and BPF programs need root");
   check_socket_path(config.socket);
   occupy_low_descriptors();
-  const UniqueFd stop = catch_signals();
+  Signals signals;
   raise_descriptor_limit(config.slots);
   make_private_directory(config.state_directory);
   make_private_directory(config.socket.parent_path());
   const UniqueFd lock = lock_state(config.state_directory);
   const UniqueFd name = lock_name(config.name);
 
+  const auto records = make_record_directory(config.state_directory);
+  std::vector<FoundEnvironment> found = find_environments(records);
   Heartbeat heartbeat(config);
-  const auto block = learn_block(heartbeat, stop.get());
-  if (!block) return;
+  const auto block = learn_block(heartbeat, signals);
+  if (!block) return depart_early(config, signals.take().value_or(Departure::kEndAll), std::move(found));
+  end_unfit(found, config, *block);
+  const std::size_t taken_over = found.size();
   const auto start = std::chrono::steady_clock::now();
-  Server server(config, *block, heartbeat, stop.get());
+  Server server({.config = config, .block = *block, .heartbeat = heartbeat, .signals = signals, .records = records},
+                std::move(found));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  spdlog::info("worker host {}: {} slots in {}, made in {} ms; listening on {}", config.name, config.slots,
-               to_string(*block), took.count(), config.socket.string());
+  spdlog::info("worker host {}: {} slots in {}, made in {} ms; {} environments taken over; listening on {}",
+               config.name, config.slots, to_string(*block), took.count(), taken_over, config.socket.string());
   server.run();
   spdlog::info("worker host {}: stopping", config.name);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -20,23 +21,41 @@ void check_socket_path(const std::filesystem::path& path) {
                                          path.string(), path.native().size(), sizeof(sockaddr_un::sun_path) - 1));
 }
 
-Server::Server(const config::WorkerhostConfig& config, const Ipv4Prefix& block, Heartbeat& heartbeat, int stop)
-    : config_(config),
-      block_(block),
-      heartbeat_(heartbeat),
-      network_(config, block),
-      slots_(loop_, network_, config.slots),
-      host_{.loop = loop_, .slots = slots_, .launcher = launcher_, .status = [this] { return status(); }} {
-  loop_.watch(stop, EPOLLIN, [this](std::uint32_t) { loop_.stop(); });
+Server::Server(const Surroundings& surroundings, std::vector<FoundEnvironment> found)
+    : config_(surroundings.config),
+      block_(surroundings.block),
+      heartbeat_(surroundings.heartbeat),
+      signals_(surroundings.signals),
+      launcher_(surroundings.records),
+      network_(config_, block_, slots_in_use(found)),
+      slots_(loop_, network_, SlotPool(config_.slots, slots_of(found))),
+      host_{.config = config_, .loop = loop_, .slots = slots_, .launcher = launcher_, .status = [this] {
+              return status();
+            }} {
+  take_over(std::move(found));
+  loop_.watch(signals_.descriptor(), EPOLLIN, [this](std::uint32_t) { on_signal(); });
   loop_.watch(heartbeat_.news(), EPOLLIN, [this](std::uint32_t) { on_heartbeat(); });
   listen();
 }
 
 Server::~Server() {
+  if (listener_.is_open()) ::unlink(config_.socket.c_str());
+  const auto runs = [](const auto& session) { return session->running() != nullptr; };
+  if (departure_ == Departure::kLeaveRunning && std::any_of(sessions_.begin(), sessions_.end(), runs)) {
+    network_.leave();
+    return;
+  }
   // All at once first: each one's end takes a while.
   for (const auto& session : sessions_) session->kill();
-  sessions_.clear();
-  if (listener_.is_open()) ::unlink(config_.socket.c_str());
+  for (const auto& session : sessions_) session->bury();
+  network_.keep_nothing();
+}
+
+void Server::take_over(std::vector<FoundEnvironment> found) {
+  for (FoundEnvironment& one : found) {
+    const auto place = sessions_.emplace(sessions_.end());
+    *place = std::make_unique<Session>(host_, std::move(one), [this, place] { sessions_.erase(place); });
+  }
 }
 
 void Server::listen() {
@@ -81,30 +100,42 @@ void Server::accept_client() {
   }
 }
 
+void Server::on_signal() {
+  const auto departure = signals_.take();
+  if (!departure) return;
+  departure_ = *departure;
+  loop_.stop();
+}
+
 void Server::on_heartbeat() {
   heartbeat_.take_news();
   const auto state = heartbeat_.state();
-  if (state.block && *state.block != block_)
-    throw std::runtime_error(
-        fmt::format("the control plane now gives this host the block {}, its slots are in {}: start again",
-                    to_string(*state.block), to_string(block_)));
+  if (!state.block || *state.block == block_) return;
+  departure_ = Departure::kEndAll;
+  throw std::runtime_error(
+      fmt::format("the control plane now gives this host the block {}, its slots are in {}: start again",
+                  to_string(*state.block), to_string(block_)));
 }
 
 std::string Server::status() const {
-  HostStatus status{
-      .name = config_.name, .block = block_, .heartbeat = heartbeat_.state(), .counts = network_.counts()};
+  HostStatus status{.name = config_.name,
+                    .block = block_,
+                    .heartbeat = heartbeat_.state(),
+                    .steering_entries = network_.steering_entries(),
+                    .counts = network_.counts()};
   const SlotPool& pool = slots_.pool();
   status.slots = {.total = pool.total(), .free = pool.free(), .used = pool.used(), .resting = pool.resting()};
-  const auto now = EventLoop::Clock::now();
+  const std::chrono::nanoseconds now = EventLoop::Clock::now().time_since_epoch();
   for (const auto& session : sessions_) {
-    const Session::Running* running = session->running();
-    if (running == nullptr) continue;
-    status.environments.push_back({.slot = to_number(running->slot),
-                                   .address = network_.address(running->slot),
-                                   .function = running->request.function,
-                                   .mapping = running->request.mapping,
-                                   .pid = running->environment->pid(),
-                                   .age = std::chrono::duration_cast<std::chrono::milliseconds>(now - running->since)});
+    const EnvironmentFacts* facts = session->running();
+    if (facts == nullptr) continue;
+    const auto age = now - std::chrono::nanoseconds(facts->started_ns);
+    status.environments.push_back({.slot = to_number(facts->slot),
+                                   .address = facts->address,
+                                   .function = facts->function,
+                                   .mapping = to_number(facts->mapping),
+                                   .pid = session->pid(),
+                                   .age = std::chrono::duration_cast<std::chrono::milliseconds>(age)});
   }
   return to_json(status);
 }

@@ -4,8 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 
@@ -17,10 +17,6 @@ namespace {
 /// Nothing more can be heard from the client.
 class BrokenConnection : public std::exception {};
 
-std::string namespace_path(int network_namespace) {
-  return fmt::format("/proc/{}/fd/{}", ::getpid(), network_namespace);
-}
-
 /// The clock's epoch is CLOCK_MONOTONIC's.
 std::int64_t nanoseconds(EventLoop::Clock::time_point time) {
   return std::chrono::nanoseconds(time.time_since_epoch()).count();
@@ -30,19 +26,40 @@ std::int64_t nanoseconds(EventLoop::Clock::time_point time) {
 
 Session::Session(SessionHost& host, UniqueFd connection, std::function<void()> ended)
     : host_(host), connection_(std::move(connection)), ended_(std::move(ended)) {
-  host_.loop.watch(connection_.get(), EPOLLIN | EPOLLRDHUP, [this](std::uint32_t events) { on_client(events); });
+  watch_client();
+}
+
+Session::Session(SessionHost& host, FoundEnvironment found, std::function<void()> ended)
+    : host_(host),
+      connection_(std::move(found.connection)),
+      ended_(std::move(ended)),
+      environment_(std::move(found.environment)),
+      holds_slot_(true) {
+  if (connection_.is_open()) watch_client();
+  watch_environment();
 }
 
 Session::~Session() {
   hang_up();
-  if (!running_) return;
-  host_.loop.unwatch(running_->environment->reports());
-  host_.loop.unwatch(running_->environment->process());
-  if (running_->timeout) host_.loop.cancel(*running_->timeout);
+  unwatch_environment();
 }
 
 void Session::kill() {
-  if (running_) running_->environment->kill();
+  if (environment_) environment_->kill();
+}
+
+void Session::bury() {
+  if (!environment_) return;
+  environment_->wait();
+  if (holds_slot_) environment_->record().remove();
+}
+
+const EnvironmentFacts* Session::running() const {
+  return environment_ && holds_slot_ ? &environment_->record().facts() : nullptr;
+}
+
+void Session::watch_client() {
+  host_.loop.watch(connection_.get(), EPOLLIN | EPOLLRDHUP, [this](std::uint32_t events) { on_client(events); });
 }
 
 void Session::on_client(std::uint32_t events) {
@@ -56,10 +73,9 @@ void Session::on_client(std::uint32_t events) {
       return send_error(error.what());
     }
   }
-  // The client went away, and takes its environment along; without one there is nothing left to do.
+  // The client went away. Its environment's init has seen it, too, and ends.
   hang_up();
-  if (!running_) return end();
-  running_->environment->kill();
+  if (!environment_) end();
 }
 
 Session::Message Session::receive() {
@@ -94,15 +110,15 @@ Session::Message Session::receive() {
 
 void Session::on_message(Message message) {
   if (control::is_environment_status_query(message.text)) return send(host_.status());
-  if (running_) {
+  if (environment_) {
     // The answer to this is the environment's; a second request is a client's mistake that ends both.
     spdlog::warn("a client sent a second request on one connection; its environment is killed");
-    return running_->environment->kill();
+    return environment_->kill();
   }
   start(control::environment_request_from_json(message.text), message);
 }
 
-void Session::start(control::EnvironmentRequest request, const Message& message) {
+void Session::start(const control::EnvironmentRequest& request, const Message& message) {
   const auto& streams = message.descriptors;
   check_request(request, streams.size());
   const auto slot = host_.slots.take(MappingNumber{request.mapping});
@@ -112,80 +128,86 @@ void Session::start(control::EnvironmentRequest request, const Message& message)
                                          pool.total(), pool.resting()));
   }
   const auto attached = EventLoop::Clock::now();
+  const SlotNetwork& network = host_.slots.network();
+  control::EnvironmentEvent started;
+  started.slot = to_number(*slot);
+  started.address = to_string(network.address(*slot));
+  started.received_ns = nanoseconds(message.received);
+  started.attached_ns = nanoseconds(attached);
+  const EnvironmentFacts facts{.slot = *slot,
+                               .address = network.address(*slot),
+                               .function = request.function,
+                               .mapping = MappingNumber{request.mapping},
+                               .started_ns = started.attached_ns,
+                               .gateway = host_.config.gateway,
+                               .mtu = host_.config.mtu,
+                               .vxlan_port = host_.config.vxlan_port};
+  const auto deadline =
+      request.timeout.count() > 0 ? attached.time_since_epoch() + request.timeout : std::chrono::nanoseconds(0);
   try {
-    auto environment = host_.launcher.launch({.network_namespace = host_.slots.network().network_namespace(*slot),
-                                              .streams = {streams[0].get(), streams[1].get(), streams[2].get()},
-                                              .resolver = request.resolver,
-                                              .command = request.command,
-                                              .variables = request.environment});
-    host_.loop.watch(environment->reports(), EPOLLIN, [this](std::uint32_t) { on_report(); });
-    host_.loop.watch(environment->process(), EPOLLIN, [this](std::uint32_t) { on_environment_end(); });
-    running_.emplace(Running{.slot = *slot,
-                             .request = std::move(request),
-                             .environment = std::move(environment),
-                             .received = message.received,
-                             .attached = attached,
-                             .since = EventLoop::Clock::now(),
-                             .timeout = {}});
+    environment_ = host_.launcher.launch({.facts = facts,
+                                          .network_namespace = network.network_namespace(*slot),
+                                          .connection = connection_.get(),
+                                          .deadline = deadline,
+                                          .started = started,
+                                          .streams = {streams[0].get(), streams[1].get(), streams[2].get()},
+                                          .resolver = request.resolver,
+                                          .command = request.command,
+                                          .variables = request.environment});
+    holds_slot_ = true;
+    watch_environment();
   } catch (...) {
+    // One that cannot be watched never was.
+    kill();
+    bury();
+    unwatch_environment();
+    environment_.reset();
+    holds_slot_ = false;
     host_.slots.release(*slot);
     throw;
   }
-  if (running_->request.timeout.count() > 0)
-    running_->timeout = host_.loop.at(running_->since + running_->request.timeout, [this] {
-      running_->timeout.reset();
-      spdlog::info("function {}: killed after {} s", running_->request.function, running_->request.timeout.count());
-      running_->environment->kill();
-    });
 }
 
-void Session::on_report() {
-  // One word of interest comes this way; the rest is read when the environment has ended.
-  host_.loop.unwatch(running_->environment->reports());
-  announce();
+void Session::watch_environment() {
+  if (environment_->doorbell() >= 0)
+    host_.loop.watch(environment_->doorbell(), EPOLLIN, [this](std::uint32_t) { on_doorbell(); });
+  host_.loop.watch(environment_->process(), EPOLLIN, [this](std::uint32_t) { on_environment_end(); });
 }
 
-void Session::announce() {
-  if (running_->is_announced) return;
-  const auto launched_ns = running_->environment->launched_ns();
-  if (!launched_ns) return;
-  running_->is_announced = true;
-  const SlotNetwork& network = host_.slots.network();
-  control::EnvironmentEvent event;
-  event.kind = control::EnvironmentEventKind::kStarted;
-  event.slot = to_number(running_->slot);
-  event.address = to_string(network.address(running_->slot));
-  event.pid = running_->environment->pid();
-  event.namespace_path = namespace_path(network.network_namespace(running_->slot));
-  event.received_ns = nanoseconds(running_->received);
-  event.attached_ns = nanoseconds(running_->attached);
-  event.launched_ns = *launched_ns;
-  send(control::to_json(event));
+void Session::unwatch_environment() {
+  if (!environment_) return;
+  host_.loop.unwatch(environment_->doorbell());
+  host_.loop.unwatch(environment_->process());
+}
+
+void Session::on_doorbell() {
+  host_.loop.unwatch(environment_->doorbell());
+  release_slot();
 }
 
 void Session::on_environment_end() {
-  announce();
-  host_.loop.unwatch(running_->environment->reports());
-  host_.loop.unwatch(running_->environment->process());
-  if (running_->timeout) host_.loop.cancel(*running_->timeout);
-  const EnvironmentEnd environment_end = running_->environment->reap();
-  const SlotNumber slot = running_->slot;
-  const std::string program = running_->request.command.front();
-  running_.reset();
-
-  control::EnvironmentEvent event;
-  if (environment_end.failed_to_start) {
-    event.message = "cannot run " + program + ": " + environment_end.failure;
-  } else if (WIFSIGNALED(environment_end.wait_status)) {
+  unwatch_environment();
+  environment_->wait();
+  if (environment_->record().life().phase != EnvironmentPhase::kSaid) {
+    // Somebody killed the init before it could say so itself.
+    control::EnvironmentEvent event;
     event.kind = control::EnvironmentEventKind::kSignalled;
-    event.code = WTERMSIG(environment_end.wait_status);
-  } else {
-    event.kind = control::EnvironmentEventKind::kExited;
-    event.code = WEXITSTATUS(environment_end.wait_status);
+    event.code = SIGKILL;
+    send(control::to_json(event));
   }
-  send(control::to_json(event));
-  host_.slots.release(slot);
+  release_slot();
+  environment_.reset();
   end();
+}
+
+void Session::release_slot() {
+  if (!std::exchange(holds_slot_, false)) return;
+  const EnvironmentRecord& record = environment_->record();
+  if (record.life().ending == EnvironmentEnding::kTimeout)
+    spdlog::info("function {}: its environment {} was ended when its time was up", record.facts().function,
+                 to_string(record.facts().address));
+  host_.slots.release(record.facts().slot);
+  record.remove();
 }
 
 void Session::send(const std::string& text) {
@@ -196,7 +218,7 @@ void Session::send(const std::string& text) {
 }
 
 void Session::send_error(const std::string& message) {
-  if (running_) return;  // the environment's end is still to come, and one answer is enough
+  if (environment_) return;  // the environment's end is still to come, and one answer is enough
   control::EnvironmentEvent event;
   event.kind = control::EnvironmentEventKind::kError;
   event.message = message;

@@ -1,23 +1,26 @@
-// One client's connection, and the environment that lives as long as it does.
+// One client's connection, and the environment that lives as long as it does. The environment's own init ends it and
+// tells the client; this is for its beginning, and for the slot's return.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "config/workerhost_config.h"
 #include "control/api/environment_protocol.h"
 #include "control/workerhost/environment.h"
 #include "control/workerhost/event_loop.h"
 #include "control/workerhost/slot_keeper.h"
+#include "control/workerhost/takeover.h"
 
 namespace hypernat::workerhost {
 
 /// What all sessions share. The worker host owns it and outlives them.
 struct SessionHost {
+  const config::WorkerhostConfig& config;
   EventLoop& loop;
   SlotKeeper& slots;
   const EnvironmentLauncher& launcher;
@@ -26,28 +29,25 @@ struct SessionHost {
 
 class Session {
  public:
-  /// `ended` is called once, as the last thing a session does; it may destroy the session.
+  /// A client that has said nothing yet. `ended` is called once, as the last thing a session does; it may destroy the
+  /// session.
   Session(SessionHost& host, UniqueFd connection, std::function<void()> ended);
-  /// Kills the environment, if there is one, and waits for it.
+  /// One that has its environment from a former worker host; its slot is in use already.
+  Session(SessionHost& host, FoundEnvironment found, std::function<void()> ended);
+  /// Lets go of the environment, if there is one: it runs on.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   /// What runs is told to end; its end is still to come.
   void kill();
+  /// After kill: waits for the end, and leaves no record.
+  void bury();
 
-  struct Running {
-    SlotNumber slot{};
-    control::EnvironmentRequest request;
-    std::unique_ptr<Environment> environment;
-    EventLoop::Clock::time_point received;
-    EventLoop::Clock::time_point attached;
-    EventLoop::Clock::time_point since;
-    std::optional<EventLoop::Timer> timeout;
-    bool is_announced = false;
-  };
-  /// The environment, while there is one.
-  const Running* running() const { return running_ ? &*running_ : nullptr; }
+  /// What the environment is, for as long as it has a slot.
+  const EnvironmentFacts* running() const;
+  /// As the worker host's /proc has it; 0 in the first moment.
+  std::int64_t pid() const { return environment_ ? environment_->record().life().pid : 0; }
 
  private:
   struct Message {
@@ -56,23 +56,27 @@ class Session {
     EventLoop::Clock::time_point received;
   };
 
+  void watch_client();
   void on_client(std::uint32_t events);
   void on_message(Message message);
   Message receive();
   void send(const std::string& text);
   void send_error(const std::string& message);
 
-  void start(control::EnvironmentRequest request, const Message& message);
-  void on_report();
+  void start(const control::EnvironmentRequest& request, const Message& message);
+  void watch_environment();
+  void unwatch_environment();
+  void on_doorbell();
   void on_environment_end();
-  void announce();
+  void release_slot();
   void hang_up();
   void end();
 
   SessionHost& host_;
   UniqueFd connection_;
   std::function<void()> ended_;
-  std::optional<Running> running_;
+  std::optional<Environment> environment_;
+  bool holds_slot_ = false;
 };
 
 }  // namespace hypernat::workerhost

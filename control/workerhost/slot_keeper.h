@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "control/workerhost/event_loop.h"
 #include "control/workerhost/slot_network.h"
@@ -16,8 +17,8 @@ namespace hypernat::workerhost {
 
 class SlotKeeper {
  public:
-  SlotKeeper(EventLoop& loop, SlotNetwork& network, std::uint32_t slots)
-      : loop_(loop), network_(network), pool_(slots) {}
+  SlotKeeper(EventLoop& loop, SlotNetwork& network, SlotPool pool)
+      : loop_(loop), network_(network), pool_(std::move(pool)) {}
 
   /// A slot, attached to the mapping (number 0: to none). Nothing when all are in use. Throws std::system_error.
   std::optional<SlotNumber> take(MappingNumber mapping);

@@ -71,10 +71,21 @@ int mtu_of(const std::string& device) {
   return request.ifr_mtu;
 }
 
+std::uint32_t index_of(const std::string& device, const std::map<std::string, std::uint32_t>& devices) {
+  const auto found = devices.find(device);
+  if (found == devices.end()) throw std::runtime_error("the device " + device + " has gone away: who removed it?");
+  return found->second;
+}
+
 }  // namespace
 
 std::uint32_t link_group_of(const std::string& worker_host) {
   return hash_of(worker_host) | 0x40000000U;
+}
+
+/// Where devices are for the moment in which all others of their group are removed.
+std::uint32_t group_aside_of(const std::string& worker_host) {
+  return link_group_of(worker_host) ^ 0x20000000U;
 }
 
 std::string tunnel_device_of(const std::string& worker_host) {
@@ -91,16 +102,24 @@ struct SlotNetwork::SlotMaker {
   ProcInstance proc;
 };
 
-SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefix& block)
+void remove_network_of(const std::string& worker_host) {
+  NetlinkSocket netlink;
+  delete_group(netlink, group_aside_of(worker_host));
+  delete_group(netlink, link_group_of(worker_host));
+}
+
+SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefix& block, SlotsInUse in_use)
     : config_(config), block_(block), group_(link_group_of(config.name)) {
+  if (!in_use.empty()) kept_.insert(tunnel_device_of(config_.name));
+  for (const auto& [slot, unused] : in_use) kept_.insert(slot_device_of(config_.name, slot));
   if (config_.slots > slots_of_block(block_))
     throw std::runtime_error(fmt::format("{} slots do not fit the block {} ({} addresses for slots): lower `slots`",
                                          config_.slots, to_string(block_), slots_of_block(block_)));
   check_underlay();
   remove_devices();
   try {
-    make_tunnel();
-    make_slots();
+    make_tunnel(in_use);
+    make_slots(in_use);
     guard_slots();
   } catch (...) {
     slots_.clear();
@@ -110,6 +129,7 @@ SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefi
 }
 
 SlotNetwork::~SlotNetwork() {
+  if (is_left_) return;
   try {
     remove_devices();
   } catch (const std::exception& error) {
@@ -128,22 +148,35 @@ void SlotNetwork::check_underlay() const {
         fmt::format("the underlay device {} does not have the address {}", device, to_string(address)));
 }
 
-void SlotNetwork::make_tunnel() {
+void SlotNetwork::make_tunnel(const SlotsInUse& in_use) {
   const std::string name = tunnel_device_of(config_.name);
-  netlink_.execute(add_vxlan({.name = name,
-                              .alias = "hypernat worker host " + config_.name,
-                              .group = group_,
-                              .mtu = config_.mtu,
-                              .port = config_.vxlan_port}));
+  auto devices = devices_of_group(netlink_, group_);
+  if (!devices.contains(name)) {
+    netlink_.execute(add_vxlan({.name = name,
+                                .alias = "hypernat worker host " + config_.name,
+                                .group = group_,
+                                .mtu = config_.mtu,
+                                .port = config_.vxlan_port}));
+    devices = devices_of_group(netlink_, group_);
+  }
   silence_ipv6(NetworkSettings(ProcInstance(), "ipv6/conf"), name);
-  const std::uint32_t ifindex = devices_of_group(netlink_, group_).at(name);
+  const std::uint32_t ifindex = index_of(name, devices);
   steering_ = std::make_unique<Steering>(SteeringConfig{.dataplane = config_.dataplane,
                                                         .underlay = config_.underlay.address,
                                                         .vxlan_ifindex = ifindex,
                                                         .gateway_mac = config_.gateway.mac,
                                                         .slots = config_.slots});
-  netlink_.execute(add_classifier_queue(ifindex));
-  netlink_.execute(add_ingress_program(ifindex, steering_->from_tunnel(), "hypernat_from_tunnel"));
+  // Before the programs are in their places: an environment that runs must miss no packet.
+  for (const auto& [slot, use] : in_use) {
+    const Ipv4Address address = slot_address(block_, slot);
+    if (to_number(use.mapping) == 0) continue;
+    steering_->attach({.address = address,
+                       .mac = slot_mac(address),
+                       .ifindex = index_of(slot_device_of(config_.name, slot), devices)},
+                      use.mapping);
+  }
+  ensure_classifier_queue(netlink_, ifindex);
+  netlink_.execute(put_ingress_program(ifindex, steering_->from_tunnel(), "hypernat_from_tunnel"));
   // Not before: what the tunnel brings must never reach the host's own stack.
   netlink_.execute(set_up(ifindex));
 }
@@ -170,10 +203,17 @@ SlotNetwork::Slot SlotNetwork::make_slot(SlotNumber number, const SlotMaker& mak
   return slot;
 }
 
-void SlotNetwork::make_slots() {
+void SlotNetwork::make_slots(SlotsInUse& in_use) {
   SlotMaker maker;
   slots_.reserve(config_.slots);
   for (std::uint32_t number = 0; number < config_.slots; ++number) {
+    const auto used = in_use.find(SlotNumber{number});
+    if (used != in_use.end()) {
+      const Ipv4Address address = slot_address(block_, used->first);
+      slots_.push_back({.steering = {.address = address, .mac = slot_mac(address)},
+                        .network_namespace = std::move(used->second.network_namespace)});
+      continue;
+    }
     try {
       if (number % kSlotsPerProc == 0) maker.proc = ProcInstance();
       slots_.push_back(make_slot(SlotNumber{number}, maker));
@@ -190,18 +230,26 @@ void SlotNetwork::guard_slots() {
   messages.reserve(3 * slots_.size());
   for (std::uint32_t number = 0; number < slots_.size(); ++number) {
     const std::string device = slot_device_of(config_.name, SlotNumber{number});
-    const std::uint32_t ifindex = devices.at(device);
+    const std::uint32_t ifindex = index_of(device, devices);
     slots_[number].steering.ifindex = ifindex;
-    silence_ipv6(host_devices, device);
-    messages.push_back(add_classifier_queue(ifindex));
-    messages.push_back(add_ingress_program(ifindex, steering_->from_slot(), "hypernat_from_slot"));
+    if (!kept_.contains(device)) {
+      silence_ipv6(host_devices, device);
+      messages.push_back(add_classifier_queue(ifindex));
+    }
+    messages.push_back(put_ingress_program(ifindex, steering_->from_slot(), "hypernat_from_slot"));
     messages.push_back(set_up(ifindex));
   }
   netlink_.execute(messages);
 }
 
 void SlotNetwork::remove_devices() {
+  if (kept_.empty()) return remove_network_of(config_.name);
+  // A group goes in one step, thousands of devices one by one would take minutes: so the others step aside.
+  const std::uint32_t aside = group_aside_of(config_.name);
+  move_devices(netlink_, {.from = group_, .to = aside}, kept_);
   delete_group(netlink_, group_);
+  move_devices(netlink_, {.from = aside, .to = group_}, kept_);
+  delete_group(netlink_, aside);
 }
 
 void SlotNetwork::attach(SlotNumber slot, MappingNumber mapping) {

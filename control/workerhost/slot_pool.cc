@@ -11,8 +11,10 @@ MacAddress slot_mac(Ipv4Address address) {
            static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)}};
 }
 
-SlotPool::SlotPool(std::uint32_t slots) : states_(slots, State::kFree) {
-  for (std::uint32_t slot = 0; slot < slots; ++slot) free_.push_back(SlotNumber{slot});
+SlotPool::SlotPool(std::uint32_t slots, const std::vector<SlotNumber>& in_use) : states_(slots, State::kFree) {
+  for (const SlotNumber slot : in_use) state(slot) = State::kUsed;
+  for (std::uint32_t slot = 0; slot < slots; ++slot)
+    if (states_[slot] == State::kFree) free_.push_back(SlotNumber{slot});
 }
 
 std::optional<SlotNumber> SlotPool::take() {

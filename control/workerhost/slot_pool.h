@@ -32,8 +32,8 @@ MacAddress slot_mac(Ipv4Address address);
 
 class SlotPool {
  public:
-  /// All slots are free, in order of their numbers.
-  explicit SlotPool(std::uint32_t slots);
+  /// All slots but those in use are free, in order of their numbers.
+  explicit SlotPool(std::uint32_t slots, const std::vector<SlotNumber>& in_use = {});
 
   /// The free slot that was given back longest ago.
   std::optional<SlotNumber> take();

@@ -45,6 +45,7 @@ std::string to_json(const HostStatus& status) {
                          {"Resting", status.slots.resting}}},
                        {"Running", status.environments.size()},
                        {"Environments", environments(status)},
+                       {"SteeringEntries", status.steering_entries},
                        {"Packets", packets},
                        {"Drops", drops}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);

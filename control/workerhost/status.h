@@ -35,6 +35,7 @@ struct HostStatus {
   HeartbeatState heartbeat{};
   SlotStatus slots{};
   std::vector<EnvironmentStatus> environments{};
+  std::size_t steering_entries = 0;
   SteeringCounts counts{};
 };
 
@@ -42,7 +43,7 @@ struct HostStatus {
 inline constexpr std::size_t kMostEnvironmentsListed = 256;
 
 /// {"Event":"status","Name","Block","Registered","RegistrationFailure","Slots":{…},"Running":n,"Environments":[…],
-/// "Packets":{"outbound_sent","inbound_sent"},"Drops":{reason: count, …}}
+/// "SteeringEntries":n,"Packets":{"outbound_sent","inbound_sent"},"Drops":{reason: count, …}}
 std::string to_json(const HostStatus& status);
 
 }  // namespace hypernat::workerhost

@@ -134,6 +134,17 @@ void Steering::detach(const SteeringSlot& slot) {
     if (result < 0 && errno != ENOENT) throw_errno("detaching " + to_string(slot.address));
 }
 
+std::size_t Steering::entries() const {
+  std::size_t count = 0;
+  for (const int map : {by_device_, by_address_}) {
+    std::uint32_t key = 0;
+    const std::uint32_t* previous = nullptr;
+    for (; bpf_map_get_next_key(map, previous, &key) == 0; previous = &key) ++count;
+    if (errno != ENOENT) throw_errno("counting the slots that are attached");
+  }
+  return count;
+}
+
 SteeringCounts Steering::counts() const {
   const int cpus = checked(libbpf_num_possible_cpus(), "counting the CPUs");
   std::vector<std::uint64_t> of_cpus(static_cast<std::size_t>(cpus));

@@ -51,6 +51,8 @@ class Steering {
   void attach(const SteeringSlot& slot, MappingNumber mapping);
   void detach(const SteeringSlot& slot);
 
+  /// Of both maps together: two for each slot that is attached. Throws std::system_error.
+  std::size_t entries() const;
   /// Sums over all CPUs. Throws std::system_error.
   SteeringCounts counts() const;
 

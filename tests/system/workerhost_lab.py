@@ -49,6 +49,25 @@ def wait_until(condition, seconds=10, what="the condition"):
     raise TimeoutError(f"{what}: not within {seconds} s")
 
 
+def is_alive(pid):
+    """False also for one that is dead and not yet taken away by its parent."""
+    try:
+        return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def processes_beside(pid):
+    """Those in the same PID namespace, without the process itself."""
+    found = []
+    own = os.readlink(f"/proc/{pid}/ns/pid")
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.isdigit() and int(entry) != pid and os.readlink(f"/proc/{entry}/ns/pid") == own:
+                found.append(int(entry))
+    return found
+
+
 class FakeControl:
     """Answers a worker host's registrations over a Unix socket, and remembers them."""
 
@@ -135,6 +154,7 @@ class Lab:
     def __init__(self, slots=8):
         self.binary = BUILD / "control/workerhost/hypernat-workerhost"
         self.slots = slots
+        self.changes = {}  # texts of the configuration that a test wants otherwise
         run("mount", "-t", "tmpfs", "tmpfs", "/run")  # ours alone: the test runs in a mount namespace of its own
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hypernat-workerhost-", dir="/run"))
         self.socket = self.folder / "wh1" / "environments.sock"
@@ -201,7 +221,7 @@ class Lab:
 
     def configuration(self):
         path = self.folder / "workerhost.yaml"
-        path.write_text(f"""name: wh1
+        text = f"""name: wh1
 zone: a
 underlay:
   device: uplink
@@ -215,7 +235,11 @@ socket: {self.socket}
 control: {self.control.path}
 slots: {self.slots}
 state_directory: {self.folder}/wh1
-""")
+"""
+        for old, new in self.changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
         return path
 
     def start(self, wait=True):
@@ -312,6 +336,11 @@ state_directory: {self.folder}/wh1
     def slot_command(self, started, *command, **options):
         """Runs a command as root in the network namespace of a started environment."""
         return run("nsenter", f"--net={started['Namespace']}", *command, **options)
+
+    def records(self):
+        """Names of the files of running environments."""
+        folder = self.folder / "wh1" / "environments"
+        return sorted(os.listdir(folder)) if folder.exists() else []
 
     def own_devices(self):
         """Names of the worker host's devices."""

@@ -118,5 +118,17 @@ TEST(SlotAddress, EveryAddressHasAUnicastMacOfItsOwn) {
   EXPECT_EQ(to_string(slot_mac(*parse_ipv4_address("100.64.0.5"))), "02:00:64:40:00:05");
 }
 
+TEST(SlotPool, GivesNoSlotThatWasInUseBeforeUntilItIsGivenBack) {
+  SlotPool pool(4, {SlotNumber{0}, SlotNumber{2}});
+  EXPECT_EQ(pool.used(), 2U);
+  EXPECT_EQ(pool.free(), 2U);
+  EXPECT_EQ(pool.take(), SlotNumber{1});
+  EXPECT_EQ(pool.take(), SlotNumber{3});
+  EXPECT_EQ(pool.take(), std::nullopt);
+  pool.rest(SlotNumber{0});
+  pool.give_back(SlotNumber{0});
+  EXPECT_EQ(pool.take(), SlotNumber{0});
+}
+
 }  // namespace
 }  // namespace hypernat::workerhost
