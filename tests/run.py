@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as xml
 
@@ -20,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
-TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "ip", "meson",
-         "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
+TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
+         "meson", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
 
 # Without optimisation and with line numbers only, which halves the time. The address sanitizer's build is clang's, which
 # takes half as long as gcc's and holds the source against a second compiler's warnings; with the thread sanitizer gcc
@@ -163,7 +164,27 @@ def count_meson(tally, kind, logs, log, results):
         path.unlink()
 
 
-def run_system(tally, arguments, folder, kind):
+def suites_of(sanitizer):
+    return ["tsan"] if sanitizer == "thread" else []
+
+
+def build_sanitized_ahead():
+    """Builds what the sanitizers will want while system tests wait; whoever wants it says what is wrong with it."""
+    def work():
+        for name, sanitizer in SANITIZERS.items():
+            command = ["nice", "-n", "19", ROOT / "scripts/build", sanitizer["folder"], *sanitizer["options"], "--"]
+            environment = {**os.environ, "CXX": sanitizer["compiler"]}
+            for targets in (lambda: ["build.ninja"],
+                            lambda: targets_of([dict(test, folder=sanitizer["folder"])
+                                                for test in meson_tests(sanitizer["folder"], suites_of(name))])):
+                if subprocess.run([*command, *targets()], check=False, env=environment, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL).returncode != 0:
+                    return
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def run_system(tally, arguments, folder, kind, environment=None):
     """Runs the Python tests of the whole, as root, in namespaces of their own."""
     if os.geteuid() != 0:
         tally.add(failures=["system tests: they make network namespaces: run scripts/test as root"])
@@ -174,7 +195,7 @@ def run_system(tally, arguments, folder, kind):
         if arguments.long:
             command.append("--long")
         command += arguments.only
-        status = subprocess.run(command, check=False).returncode
+        status = subprocess.run(command, check=False, env={**os.environ, **(environment or {})}).returncode
         if not report.exists():
             tally.add(failures=[f"system tests ({kind}): no report (exit {status})"])
             return
@@ -230,6 +251,8 @@ def run(arguments, tally, started):
         run_meson(tally, "plain", "build", [], repeat_with_all=kind == "all")
     if kind in ("all", "system"):
         announce("system tests", started)
+        if kind == "all":
+            build_sanitized_ahead()
         if build("build"):
             run_system(tally, arguments, "build", "plain")
         else:
@@ -237,10 +260,15 @@ def run(arguments, tally, started):
     for name, sanitizer in SANITIZERS.items():
         if kind in ("all", "sanitizers"):
             announce(f"unit tests under the {name} sanitizer", started)
-            run_meson(tally, name, sanitizer["folder"], ["tsan"] if name == "thread" else [],
-                      options=sanitizer["options"], environment=sanitizer["environment"], wrapper=sanitizer["wrapper"],
-                      compiler=sanitizer["compiler"])
+            run_meson(tally, name, sanitizer["folder"], suites_of(name), options=sanitizer["options"],
+                      environment=sanitizer["environment"], wrapper=sanitizer["wrapper"], compiler=sanitizer["compiler"])
     if arguments.long:
+        announce("system tests under the address sanitizer", started)
+        sanitizer = SANITIZERS["address"]
+        if build(sanitizer["folder"], sanitizer["options"], compiler=sanitizer["compiler"]):
+            run_system(tally, arguments, sanitizer["folder"], "address", sanitizer["environment"])
+        else:
+            tally.add(failures=["system tests (address): building"])
         announce("unit tests built by clang", started)
         run_meson(tally, "clang", "build-clang", [], compiler="clang++", repeat_with_all=True)
 

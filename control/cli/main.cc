@@ -96,6 +96,19 @@ void add_validate(CLI::App& app, CommandLine& line) {
   });
 }
 
+/// `--provisioning DURATION`, up to the hour that the control plane takes.
+CLI::Option* add_provisioning(CLI::App& command, std::function<void(std::chrono::milliseconds)> set,
+                              const std::string& text) {
+  const auto parse = [set = std::move(set)](const std::string& word) {
+    const auto time = config::parse_duration(word);
+    if (!time || *time > std::chrono::hours(1))
+      throw CLI::ValidationError("--provisioning: found " + word +
+                                 "; expected a duration of at most an hour, such as 0s or 10s");
+    set(std::chrono::duration_cast<std::chrono::milliseconds>(*time));
+  };
+  return command.add_option_function<std::string>("--provisioning", parse, text)->type_name("DURATION");
+}
+
 void add_invoke(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("invoke", "Run a function in a fresh execution environment on this machine");
   command->add_option("function", line.invoke.function, "NAME, ACCOUNT/NAME, or the function's ARN")->required();
@@ -105,11 +118,9 @@ void add_invoke(CLI::App& app, CommandLine& line) {
   command->add_flag("-v,--verbose", line.invoke.verbose, "Say which worker host and slot it runs in");
   auto* own = command->add_flag("--per-environment", line.invoke.per_environment,
                                 "First have an interface made for this environment alone, as it was done before 2019");
-  command
-      ->add_option_function<std::uint32_t>(
-          "--provisioning-milliseconds",
-          [&line](std::uint32_t time) { line.invoke.provisioning_time = std::chrono::milliseconds(time); },
-          "How long making that interface takes; the control plane's setting unless given")
+  add_provisioning(
+      *command, [&line](std::chrono::milliseconds time) { line.invoke.provisioning_time = time; },
+      "How long making that interface takes; the control plane's setting unless given")
       ->needs(own);
   command->add_option("--seconds", line.invoke.patience, "How long to wait for that interface")
       ->default_str("300")
@@ -152,16 +163,9 @@ void add_coldstart(CLI::App& app, CommandLine& line) {
   command->add_option("--mode", line.coldstart_mode, "shared, per-environment or both")
       ->check(CLI::IsMember({"shared", "per-environment", "both"}))
       ->capture_default_str();
-  command
-      ->add_option_function<std::string>(
-          "--provisioning",
-          [&plan](const std::string& text) {
-            const auto time = config::parse_duration(text);
-            if (!time || *time > std::chrono::hours(1))
-              throw CLI::ValidationError("--provisioning: found " + text + "; expected a duration such as 0s or 10s");
-            plan.provisioning = std::chrono::duration_cast<std::chrono::milliseconds>(*time);
-          },
-          "How long making an interface takes in the model")
+  add_provisioning(
+      *command, [&plan](std::chrono::milliseconds time) { plan.provisioning = time; },
+      "How long making an interface takes in the model")
       ->default_str("10s");
   command->add_option("--write-json", plan.json_file, "Write parameters, percentiles and raw samples to this file");
   command->add_option("--write-csv", plan.csv_file, "Write raw samples to this file");

@@ -8,7 +8,7 @@ import machine
 
 class PerEnvironment(support.LabTestCase):
     def begin(self, milliseconds, *command):
-        return self.lab.begin("invoke", "--per-environment", "--provisioning-milliseconds", str(milliseconds), "acme-web",
+        return self.lab.begin("invoke", "--per-environment", "--provisioning", f"{milliseconds}ms", "acme-web",
                               "--", *command)
 
     def leases(self):
