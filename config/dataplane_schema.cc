@@ -114,6 +114,8 @@ Schema<LimitsConfig> limits_schema() {
   const auto count = [](std::uint32_t most, const char* unit = "") { return integer<std::uint32_t>(1, most, unit); };
   Schema<LimitsConfig> schema;
   schema.optional({"flows", "Flows at a time, of each worker."}, &LimitsConfig::flows, count(1 << 26))
+      .optional({"redirects", "Flows of each worker that another one owns, since the first had no port left for them."},
+                &LimitsConfig::redirects, count(1 << 19))
       .optional({"mappings", "Mappings in a table."}, &LimitsConfig::mappings, count(1 << 20))
       .optional({"interfaces", "Interfaces in a table."}, &LimitsConfig::interfaces, count(1 << 20))
       .optional({"subnets", "Subnets in a table."}, &LimitsConfig::subnets, count(1 << 20))

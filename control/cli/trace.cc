@@ -77,7 +77,9 @@ std::string story_of(const json& record) {
     story += fmt::format("  next hop   {} at {}, on {} to tunnel end {}\n", text("next_hop"), text("next_hop_mac"),
                          text("out_attachment"), text("tunnel_end"));
   }
-  return story + fmt::format("  verdict    {}\n", text("verdict"));
+  story += fmt::format("  verdict    {}", text("verdict"));
+  if (record.contains("to_worker")) story += fmt::format(" to worker {}: {}", text("to_worker"), text("reason"));
+  return story + "\n";
 }
 
 }  // namespace

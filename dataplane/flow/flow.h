@@ -72,7 +72,8 @@ struct alignas(64) FlowCold {
   std::uint64_t outbound_bytes = 0;  ///< of IPv4 packets
   std::uint64_t inbound_packets = 0;
   std::uint64_t inbound_bytes = 0;
-  std::uint32_t mapping_number = 0;
+  std::uint32_t mapping_number : 24 = 0;
+  std::uint32_t home : 8 = 0;  ///< worker that redirects the flow's outbound packets here, when there is a ticket
   std::uint32_t subnet_number = 0;
   std::uint32_t timer_next = kNone;  ///< flows in the same place of the timer wheel
   std::uint32_t timer_previous = kNone;
@@ -80,6 +81,7 @@ struct alignas(64) FlowCold {
   std::uint32_t tenant_slot = kNone;
   std::uint16_t timer_place = 0;
   std::uint16_t rule = 0;  ///< index of the egress rule that permitted the opening
+  RedirectTicket ticket;   ///< of the home's redirect; none when the flow is at home here
 };
 static_assert(sizeof(FlowCold) == 64);
 

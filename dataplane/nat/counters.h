@@ -13,7 +13,7 @@ struct alignas(64) InterfaceCounters {
   Counter inbound_bytes;
   Counter flows_open;
   Counter flows_opened;
-  Counter ports_exhausted;  ///< searches that found every port of this worker taken
+  Counter ports_exhausted;  ///< openings refused since no worker had a port left, on any interface of the mapping
   Counter
       fullest_remote;  ///< flows towards the remote endpoint that has most of them; after a change right within seconds
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <new>
+#include <string>
 
 #include "dataplane/nat/nat_state.h"
 #include "dataplane/nat/rewrite.h"
@@ -37,14 +38,22 @@ Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_ne
       neighbours(its_neighbours),
       usage(its_usage),
       hash(given.secret.hash),
-      remote_use(hash) {}
+      remote_use(hash),
+      redirects(hash) {
+  // A worker that is alone has nobody to pass anything to.
+  options.redirects = its_home.workers() == 1 ? 0 : std::min(given.redirects, RedirectTicket::kMostNumbers);
+}
 
 bool Nat::State::allocate() {
+  const std::string name_of_redirects = std::string(options.name) + "r";
   index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
   if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
       !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
       !resets.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
-      !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()})) {
+      !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()}) ||
+      !redirects.allocate(
+          {.name = name_of_redirects.c_str(), .capacity = options.redirects, .numa_node = options.numa_node}) ||
+      !reports.allocate(home.workers(), options.redirects)) {
     return false;
   }
   ports.reset(new (std::nothrow) PortChoice({.home = home,
@@ -56,6 +65,7 @@ bool Nat::State::allocate() {
                                              .worker = options.worker}));
   for (std::size_t slot = 0; slot < resets.size(); ++slot) resets[slot].left = options.resets_per_second;
   sweep_cursor = flows.capacity();
+  redirect_sweep_cursor = redirects.capacity();
   return ports != nullptr;
 }
 
@@ -80,11 +90,12 @@ void Nat::switch_tables(const Tables& tables) {
     state.interface_counters[slot].reset();
     state.remote_use.forget(slot);
   }
-  if (tables.sweep_needed) state.sweep_cursor = 0;
+  if (tables.sweep_needed) state.sweep_cursor = state.redirect_sweep_cursor = 0;
 }
 
 bool Nat::swept() const {
-  return state_->sweep_cursor == state_->flows.capacity();
+  return state_->sweep_cursor == state_->flows.capacity() &&
+         state_->redirect_sweep_cursor == state_->redirects.capacity();
 }
 
 void Nat::translate(std::span<Packet* const> packets, Tick now) {
@@ -99,7 +110,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   if (!swept()) state_->forget_stale_flows(burst);
   state_->open_flows(burst);
   state_->rewrite(burst);
-  state_->count_drops(packets);
+  state_->settle_drops(packets);
 }
 
 // What no flow may carry, and no packet may do whether it has one or not.
@@ -168,15 +179,16 @@ void Nat::State::open_flows(Burst& burst) {
   bool opened_any = false;
   for (std::size_t i = 0; i < burst.size; ++i) {
     Packet& packet = *burst.packets[i];
-    if (packet.flow != kNone) continue;
     // A packet before it in the burst may have opened the flow.
-    if (opened_any) packet.flow = index->lookup(packet.key, packet.signature);
-    if (packet.flow != kNone) continue;
-    if (packet.side == Side::kInside)
-      open(packet, burst.now);
-    else
-      refuse_inbound(packet);
-    opened_any |= packet.opened;
+    if (packet.flow == kNone && opened_any) packet.flow = index->lookup(packet.key, packet.signature);
+    if (packet.flow == kNone) {
+      if (packet.side == Side::kOutside)
+        refuse_inbound(packet);
+      else if (!pass_on(packet))
+        open(packet, burst.now);
+      opened_any |= packet.opened;
+    }
+    if (packet.pass.kind == PassKind::kOpening && packet.flow != kNone) own(packet);
   }
 }
 
@@ -266,9 +278,10 @@ void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
   flow.outbound_bytes = flow.inbound_bytes = 0;
 }
 
-void Nat::State::count_drops(std::span<Packet* const> packets) {
-  for (const Packet* packet : packets) {
+void Nat::State::settle_drops(std::span<Packet* const> packets) {
+  for (Packet* packet : packets) {
     if (packet->verdict != Verdict::kDrop) continue;
+    lose(packet->pass);
     const bool inside = packet->side == Side::kInside;
     const std::uint32_t tenant = inside ? tables->mappings[packet->slot].tenant : tables->subnets[packet->slot].tenant;
     TenantCounters& counters = tenant_counters[tenant];
@@ -296,6 +309,7 @@ void Nat::maintain(Tick now) {
     const Flow& flow = state.flows[state.sweep_cursor];
     if (flow.state != FlowState::kFree && !state.stands(flow)) state.close(state.sweep_cursor);
   }
+  state.sweep_redirects(kSweepSteps);
   state.remote_use.refresh(kRemoteSteps);
 }
 

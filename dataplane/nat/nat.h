@@ -3,7 +3,9 @@
 // It owns the worker's flows outright: entries, index, timers, ports. It knows no device, no mbuf and no clock, so
 // that every behaviour can be tested by bytes in and bytes out. Packets come parsed and at home; outbound ones that
 // have no flow open one when they may, inbound ones never do. Sources and destinations are judged here, at opening:
-// packets of an open flow have a tuple that was judged.
+// packets of an open flow have a tuple that was judged. NATs of several workers meet only in packets that they hand
+// over to each other and in reports about those (passing.cc): whoever has the NATs carries both, each from one worker
+// to another in order.
 #pragma once
 
 #include <array>
@@ -16,6 +18,7 @@
 #include "dataplane/flow/home.h"
 #include "dataplane/nat/counters.h"
 #include "dataplane/nat/flow_view.h"
+#include "dataplane/nat/redirect_reports.h"
 #include "dataplane/nat/tables.h"
 #include "dataplane/nat/tenant_usage.h"
 #include "dataplane/packet/packet.h"
@@ -37,6 +40,7 @@ class Nat {
     std::uint16_t worker = 0;
     std::uint32_t flows = 65536;        ///< entries of the flow pool: the exact limit
     std::uint32_t port_bitmaps = 256;   ///< (interface, protocol, remote endpoint) searched exhaustively at a time
+    std::uint32_t redirects = 16384;    ///< flows at home here that other workers own; the same for all workers
     std::uint32_t tenant_slots = 1024;  ///< as in TableCompiler::Options; counters are sized by them
     std::uint32_t interface_slots = 4096;
     std::uint32_t resets_per_second = 100;  ///< RSTs per tenant; as many may come at once
@@ -57,18 +61,30 @@ class Nat {
   void switch_tables(const Tables& tables);
 
   /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
-  /// kDrop (bytes as they were) or kReset (bytes as they were, egress as for an inbound packet).
+  /// kDrop (bytes as they were), kReset (bytes as they were, egress as for an inbound packet) or kHandedOver (bytes as
+  /// they were): to go to the worker `pass.to`, with `pass`.
   void translate(std::span<Packet* const> burst, Tick now);
   /// Bounded work: timers that are due, flows to sweep. Call once per burst.
   void maintain(Tick now);
-  /// True when no flow of an earlier generation is left to sweep.
+  /// True when nothing of an earlier generation is left to sweep.
   bool swept() const;
+
+  /// A packet with that `pass` died on its way from here or to here, outside `translate`.
+  void lost(Pass pass);
+  /// What another worker is to hear, first said first: a copy, which stays until `reported` says how many went out.
+  bool has_reports() const;
+  std::size_t reports_for(std::uint16_t worker, std::span<RedirectReport> out) const;
+  void reported(std::uint16_t worker, std::size_t count);
+  /// What another worker reports.
+  void hear(std::uint16_t from, std::span<const RedirectReport> reports);
 
   /// Copies flows into `out`, from `cursor` (0 to begin) on, looking at a bounded number of entries. Returns the cursor
   /// to go on with, kNone at the end; `filled` is how many were written.
   std::uint32_t list_flows(std::uint32_t cursor, std::span<FlowView> out, std::size_t& filled, Tick now) const;
 
   std::uint32_t open_flows() const;
+  /// Flows at home here that other workers own, or are about to.
+  std::uint32_t redirects() const;
   /// By slot, any thread.
   std::span<const InterfaceCounters> interface_counters() const;
   std::span<const TenantCounters> tenant_counters() const;

@@ -1,5 +1,5 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, list.cc the view for people.
+// closing of flows, passing.cc what passes between workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,8 @@
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/port_bitmaps.h"
 #include "dataplane/nat/port_choice.h"
+#include "dataplane/nat/redirect_reports.h"
+#include "dataplane/nat/redirects.h"
 #include "dataplane/nat/remote_use.h"
 
 namespace hypernat::dataplane {
@@ -33,7 +35,7 @@ struct Nat::State {
   void forget_stale_flows(Burst& burst);
   void open_flows(Burst& burst);
   void rewrite(Burst& burst);
-  void count_drops(std::span<Packet* const> packets);
+  void settle_drops(std::span<Packet* const> packets);
 
   bool judge_segment(Packet& packet) const;
   bool may_come_another_way(Packet& packet) const;
@@ -48,7 +50,7 @@ struct Nat::State {
   bool permit(Opening& opening) const;
   bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
   bool claim(Opening& opening);
-  bool choose_port(Opening& opening);
+  PortChoice::Result choose_port(Opening& opening);
   bool enter(Opening& opening, Tick now);
   void refuse_inbound(Packet& packet) const;
   void refuse_segment(Packet& packet, std::uint32_t tenant, Tick now);
@@ -58,10 +60,22 @@ struct Nat::State {
   void close(std::uint32_t number);
   void free_flow(std::uint32_t number);
 
+  // passing.cc
+  static void pass_to(Packet& packet, std::uint16_t worker);
+  std::uint16_t next_worker() const;
+  void ask_next(Packet& packet, const MappingEntry& mapping);
+  bool pass_on(Packet& packet);
+  static void send_home(Packet& packet);
+  bool redirect(Packet& packet);
+  void own(Packet& packet);
+  void lose(Pass& pass);
+  void sweep_redirects(std::uint32_t steps);
+
   Tick timeout_of(FlowState state) const;
   void arm(std::uint32_t number, Tick now);
   /// Whether its mapping and interface are still there.
   bool stands(const Flow& flow) const;
+  bool mapping_stands(std::uint32_t slot) const;
   FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold) const;
   PortChoice::Wanted inbound_tuple_of(const Flow& flow, const FlowCold& cold) const;
 
@@ -76,8 +90,11 @@ struct Nat::State {
   RemoteUse remote_use;
   PortBitmaps bitmaps;
   std::unique_ptr<PortChoice> ports;
+  Redirects redirects;
+  RedirectReports reports;
   const Tables* tables = nullptr;
   std::uint32_t sweep_cursor = 0;  ///< flows below it were seen to stand; the pool's capacity when the sweep is done
+  std::uint32_t redirect_sweep_cursor = 0;  ///< likewise
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
   FixedArray<ResetAllowance> resets;  ///< by tenant slot

@@ -68,7 +68,8 @@ void Nat::State::open(Packet& packet, Tick now) {
   }
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
   if (!permit(opening) || !claim(opening)) return;
-  if (choose_port(opening) && enter(opening, now)) {
+  const PortChoice::Result port = choose_port(opening);
+  if (port == PortChoice::Result::kFound && enter(opening, now)) {
     packet.flow = opening.number;
     packet.opened = true;
     return;
@@ -76,6 +77,8 @@ void Nat::State::open(Packet& packet, Tick now) {
   neighbours.release(opening.next_hop);
   flows.give_back(opening.number);
   usage.release(mapping.tenant);
+  if (port == PortChoice::Result::kGaveUp) drop_packet(packet, Drop::port_search_failed);
+  if (port == PortChoice::Result::kExhausted) ask_next(packet, mapping);
 }
 
 // Whether the packet may open a flow at all; claims nothing.
@@ -133,7 +136,7 @@ bool Nat::State::claim(Opening& opening) {
 }
 
 // Tries every interface of the mapping, the environment's own first.
-bool Nat::State::choose_port(Opening& opening) {
+PortChoice::Result Nat::State::choose_port(Opening& opening) {
   Packet& packet = opening.packet;
   const auto& interfaces = opening.mapping.interfaces;
   const bool echo = packet.protocol == Protocol::kIcmp;
@@ -144,25 +147,16 @@ bool Nat::State::choose_port(Opening& opening) {
                               .remote = packet.dst,
                               .remote_port = echo ? L4Port{} : packet.dst_port}};
   std::uint32_t questions = PortChoice::kMaxQuestions;
-  bool gave_up = false;
+  PortChoice::Result result = PortChoice::Result::kExhausted;
   const std::size_t preferred = preferred_interface(packet.src, interfaces.size());
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     opening.interface_slot = interfaces[(preferred + i) % interfaces.size()];
     opening.inbound.ends.local = tables->interfaces[opening.interface_slot].address;
-    switch (ports->choose(opening.inbound, questions)) {
-      case PortChoice::Result::kFound:
-        return true;
-      case PortChoice::Result::kGaveUp:
-        gave_up = true;
-        break;
-      case PortChoice::Result::kExhausted:
-        interface_counters[opening.interface_slot].ports_exhausted.add();
-        break;
-    }
+    const PortChoice::Result one = ports->choose(opening.inbound, questions);
+    if (one == PortChoice::Result::kFound) return one;
+    if (one == PortChoice::Result::kGaveUp) result = one;
   }
-  // Another worker may have ports left towards this remote; passing the packet on to it is for later.
-  drop_packet(packet, gave_up ? Drop::port_search_failed : Drop::ports_exhausted);
-  return false;
+  return result;
 }
 
 // Fills the entry, then makes it known under both keys: nobody finds it half made.
@@ -185,7 +179,7 @@ bool Nat::State::enter(Opening& opening, Tick now) {
   learn_way(packet, flow);
   compile_rewrite(flow);
   FlowCold& cold = flows.cold(opening.number);
-  cold.mapping_number = to_number(opening.mapping.number);
+  cold.mapping_number = to_number(opening.mapping.number) & 0xffffff;
   cold.subnet_number = to_number(opening.subnet.number);
   cold.tenant_slot = opening.mapping.tenant;
   cold.opened = now;
@@ -286,6 +280,9 @@ void Nat::State::free_flow(std::uint32_t number) {
   index->erase(outbound, hash(outbound));
   index->erase(inbound, hash(inbound));
   ports->closed(tuple);
+  if (!cold.ticket.is_none())
+    reports.add(static_cast<std::uint16_t>(cold.home),
+                {.ticket = cold.ticket, .kind = RedirectReport::Kind::kReleased});
   neighbours.release(flow.next_hop);
   usage.release(cold.tenant_slot);
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
@@ -319,8 +316,12 @@ void Nat::State::arm(std::uint32_t number, Tick now) {
 }
 
 bool Nat::State::stands(const Flow& flow) const {
-  return flow.mapping_slot < tables->mappings.size() && tables->mappings[flow.mapping_slot].uid != 0 &&
-         flow.interface_slot < tables->interfaces.size() && tables->interfaces[flow.interface_slot].uid != 0;
+  return mapping_stands(flow.mapping_slot) && flow.interface_slot < tables->interfaces.size() &&
+         tables->interfaces[flow.interface_slot].uid != 0;
+}
+
+bool Nat::State::mapping_stands(std::uint32_t slot) const {
+  return slot < tables->mappings.size() && tables->mappings[slot].uid != 0;
 }
 
 FlowKey Nat::State::outbound_key_of(const Flow& flow, const FlowCold& cold) const {

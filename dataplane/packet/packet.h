@@ -24,10 +24,45 @@ enum class Verdict : std::uint8_t {
   kDrop,        ///< `drop` says why
   kReset,       ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
   kConsumed,    ///< ARP: answered or learned from, and done with
-  kHandedOver,  ///< with the worker that is its home
+  kHandedOver,  ///< with another worker: its home, or the one that `pass` names
 };
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
+
+/// Names one redirect (nat/redirects.h) of the worker that is a tuple's home, and one use of it: the serial tells a
+/// redirect from those that had its place before.
+struct RedirectTicket {
+  std::uint32_t value = kNone;
+
+  static constexpr unsigned kNumberBits = 20;
+  static constexpr std::uint32_t kMostNumbers = (1U << kNumberBits) - 1;  // one less, so that no ticket is kNone
+  static constexpr RedirectTicket of(std::uint32_t number, std::uint32_t serial) {
+    return {serial << kNumberBits | number};
+  }
+  constexpr bool is_none() const { return value == kNone; }
+  constexpr std::uint32_t number() const { return value & ((1U << kNumberBits) - 1); }
+  constexpr std::uint32_t serial() const { return value >> kNumberBits; }
+  constexpr bool operator==(const RedirectTicket&) const = default;
+};
+
+/// Why one worker's NAT passes a packet on to another.
+enum class PassKind : std::uint8_t {
+  kAtHome,     ///< it does not
+  kOpening,    ///< the home has no port left: whoever has one owns the flow
+  kFollowing,  ///< an opening of the same tuple is on its way round: the same way, to find the flow and not to open one
+  kRedirected,  ///< to the owner of the flow
+  kReturned,    ///< back home: the flow was not found where it was to be
+};
+
+/// What goes with a packet that is passed on: 64 bits, as they travel beside it.
+struct Pass {
+  PassKind kind = PassKind::kAtHome;
+  bool returned_before = false;  ///< it was sent home once; not again, so that no packet goes round for ever
+  std::uint8_t home = 0;         ///< the worker that keeps the redirect
+  std::uint8_t to = 0;           ///< the worker that gets the packet
+  RedirectTicket ticket;
+};
+static_assert(sizeof(Pass) == 8);
 
 /// Where a packet leaves. Outbound: the outside attachment; inbound: the tunnel peer and environment of the flow.
 struct Egress {
@@ -63,6 +98,9 @@ struct Packet {
 
   // Set by home.
   std::uint32_t toeplitz = 0;
+
+  // Set by receive when another worker passed it on; set anew by open when it is passed on from here.
+  Pass pass;
 
   // Set by find and open.
   FlowKey key{};

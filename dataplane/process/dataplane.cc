@@ -1,6 +1,7 @@
 #include "dataplane/process/dataplane.h"
 
 #include <pthread.h>
+#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <spdlog/spdlog.h>
@@ -98,10 +99,15 @@ void Dataplane::make_workers() {
   const auto ports = static_cast<std::uint16_t>(ports_.size());
   rings_ = Rings::create({.workers = workers, .ports = ports});
   if (!rings_) throw std::runtime_error("no memory for the rings between workers");
+  const auto pass_mark = PassMark::reserve();
+  if (!pass_mark) {
+    throw std::runtime_error("no room in packet buffers for the mark that workers pass on: a dynamic field of " +
+                             std::to_string(sizeof(Pass)) + " bytes and a flag (" + rte_strerror(rte_errno) + ")");
+  }
   for (std::uint16_t number = 0; number < workers; ++number) {
     nat_names_.push_back("nat" + std::to_string(number));
-    workers_.push_back(std::make_unique<Worker>(worker_options(number),
-                                                Worker::Surroundings{*attachments_, home_, orders_, pool_->get()}));
+    workers_.push_back(std::make_unique<Worker>(
+        worker_options(number), Worker::Surroundings{*attachments_, home_, orders_, pool_->get(), *pass_mark}));
   }
   for (std::uint16_t number = 0; number < workers; ++number) {
     if (workers_[number]->create_nat(nat_options(number), tenants_)) continue;
@@ -120,6 +126,8 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
       config_.workers.idle == config::IdleMode::kSleep ? config_.workers.idle_sleep : std::chrono::microseconds{0};
   options.to_workers = rings_->from(number);
   options.from_workers = rings_->to(number);
+  options.reports_to_workers = rings_->reports_from(number);
+  options.reports_from_workers = rings_->reports_to(number);
   for (std::uint16_t port = 0; port < ports_.size(); ++port) {
     const Port& device = *ports_[port];
     if (options.port_of_device.size() <= device.device()) options.port_of_device.resize(device.device() + 1U);
@@ -152,6 +160,7 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
   options.worker = number;
   options.flows = config_.limits.flows;
   options.port_bitmaps = config_.limits.port_bitmaps;
+  options.redirects = config_.limits.redirects;
   options.tenant_slots = tenants_.slots();
   options.interface_slots = config_.limits.interfaces;
   options.lambda_vpc = config_.lambda_vpc.prefix;

@@ -75,9 +75,12 @@ const Mailbox::Answer* Telemetry::ask(Worker& worker, Mailbox::Question question
 int Telemetry::info(const char*, Answer& answer) {
   const auto tables = dataplane_.tables().current();
   std::uint64_t flows = 0;
+  std::uint64_t redirects = 0;
   for (const auto& worker : dataplane_.workers()) {
     const Mailbox::Answer* account = ask(*worker, Mailbox::Question::kAccount, 0);
-    if (account != nullptr) flows += account->open_flows;
+    if (account == nullptr) continue;
+    flows += account->open_flows;
+    redirects += account->redirects;
   }
   answer.add("node", dataplane_.config().node)
       .add("dpdk", rte_version())
@@ -89,6 +92,7 @@ int Telemetry::info(const char*, Answer& answer) {
       .add("workers", dataplane_.workers().size())
       .add("flows", flows)
       .add("flow_limit", std::uint64_t{dataplane_.config().limits.flows} * dataplane_.workers().size())
+      .add("redirects", redirects)
       .add("milliseconds", dataplane_.clock().now());
   return 0;
 }

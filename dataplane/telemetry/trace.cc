@@ -81,6 +81,22 @@ std::string verdict_of(const TraceRecord& record) {
   return "";
 }
 
+const char* reason_of(PassKind pass) {
+  switch (pass) {
+    case PassKind::kAtHome:
+      return "it is at home there";
+    case PassKind::kOpening:
+      return "this worker has no port left, that one may have one";
+    case PassKind::kFollowing:
+      return "the opening of its flow went that way";
+    case PassKind::kRedirected:
+      return "its flow is there";
+    case PassKind::kReturned:
+      return "its flow is not here any more";
+  }
+  return "";
+}
+
 std::string flags_of(std::uint8_t flags) {
   static constexpr std::pair<std::uint8_t, char> kLetters[] = {{kTcpSyn, 'S'}, {kTcpAck, 'A'}, {kTcpFin, 'F'},
                                                                {kTcpRst, 'R'}, {kTcpPsh, 'P'}, {kTcpUrg, 'U'}};
@@ -128,6 +144,9 @@ void describe(Answer& entry, const TraceRecord& record, const Tables& tables, co
         .add("tunnel_end", to_string(record.tunnel_end));
   }
   entry.add("verdict", verdict_of(record));
+  if (record.verdict == Verdict::kHandedOver) {
+    entry.add("to_worker", record.to_worker).add("reason", reason_of(record.pass));
+  }
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ class Mailbox {
   struct Answer {
     AccountView account;
     std::uint32_t open_flows = 0;
+    std::uint32_t redirects = 0;
     std::array<FlowView, kPage> flows{};
     std::array<Neighbour, kPage> neighbours{};
     std::size_t filled = 0;

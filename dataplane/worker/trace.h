@@ -45,6 +45,8 @@ struct TraceRecord {
   Verdict verdict = Verdict::kPending;
   bool held = false;
   Drop drop{};
+  PassKind pass = PassKind::kAtHome;  ///< of kHandedOver: why
+  std::uint16_t to_worker = 0;        ///< likewise: to whom
 };
 
 /// What to record; anything absent matches everything. Published to the workers as a whole.

@@ -5,7 +5,6 @@
 #include <rte_pause.h>
 
 #include <cassert>
-#include <cstring>
 #include <thread>
 
 #include "dataplane/attach/decapsulate.h"
@@ -62,6 +61,7 @@ void Worker::run(const Clock& clock) {
 
 std::uint32_t Worker::step(Tick now) {
   adopt_tables();
+  hear_reports();
   std::uint32_t moved = 0;
   for (const ReceiveQueue& queue : options_.queues) moved += receive(queue, now);
   for (rte_ring* ring : options_.from_workers) {
@@ -70,6 +70,7 @@ std::uint32_t Worker::step(Tick now) {
   for (rte_ring* ring : options_.finished) moved += take_finished(ring);
   keep_up(now);
   sender_.flush();
+  if (nat_->has_reports()) send_reports();
   answer_mailbox(now);
   return moved;
 }
@@ -140,6 +141,10 @@ void Worker::describe(Burst& burst) {
     packet.frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     packet.length = rte_pktmbuf_data_len(mbuf);
     packet.port = options_.port_of_device[mbuf->port];
+    if (around_.pass_mark.is_on(*mbuf)) {
+      packet.pass = around_.pass_mark.read(*mbuf);
+      around_.pass_mark.clear(*mbuf);
+    }
     if (mbuf->nb_segs != 1) drop_packet(packet, Drop::scattered);
     if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
       drop_packet(packet, Drop::bad_l4_checksum);
@@ -180,7 +185,7 @@ void Worker::go_home(Burst& burst) {
       if (has_hash && device.trust() == HashTrust::kComparing) device.compare(mbuf.hash.rss, packet.toeplitz);
     }
     const std::uint16_t home = around_.home.worker_of(packet.toeplitz);
-    // Who gets a packet from another worker is its home: both computed the same.
+    // Who gets a packet from another worker is its home, both computed the same; or the NAT passed it on to him.
     if (home != options_.number && burst.origin == Origin::kDevice) packet.verdict = Verdict::kHandedOver;
   }
 }
@@ -208,13 +213,14 @@ void Worker::leave(Burst& burst, Tick now) {
         fate = forward(packet, mbuf, now);
         break;
       case Verdict::kDrop:
+        nat_->lost(packet.pass);
         sender_.drop(mbuf, packet.drop);
         break;
       case Verdict::kReset:
         reset(packet, mbuf, now);
         break;
       case Verdict::kHandedOver:
-        hand_over(around_.home.worker_of(packet.toeplitz), mbuf);
+        hand_over(packet, mbuf);
         break;
       case Verdict::kConsumed:
         account_.consumed.add();
@@ -261,6 +267,7 @@ void Worker::answer_mailbox(Tick now) {
   mailbox_.serve([&](Mailbox::Question question, std::uint32_t cursor, Mailbox::Answer& answer) {
     answer.account = account_.read();
     answer.open_flows = nat_->open_flows();
+    answer.redirects = nat_->redirects();
     answer.now = now;
     answer.filled = 0;
     answer.next = kNone;
@@ -279,44 +286,6 @@ void Worker::answer_mailbox(Tick now) {
         break;
     }
   });
-}
-
-void Worker::copy_to_others(const rte_mbuf& mbuf) {
-  for (std::uint16_t worker = 0; worker < options_.to_workers.size(); ++worker) {
-    if (options_.to_workers[worker] == nullptr) continue;
-    account_.originated.add();
-    rte_mbuf* copy = rte_pktmbuf_alloc(around_.pool);
-    if (copy == nullptr) {
-      account_.drop(Drop::no_buffer);
-      continue;
-    }
-    char* bytes = rte_pktmbuf_append(copy, rte_pktmbuf_data_len(&mbuf));
-    if (bytes == nullptr) {
-      sender_.drop(copy, Drop::no_buffer);
-      continue;
-    }
-    std::memcpy(bytes, rte_pktmbuf_mtod(&mbuf, const char*), rte_pktmbuf_data_len(&mbuf));
-    copy->port = mbuf.port;
-    hand_over(worker, copy);
-  }
-}
-
-void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf) {
-  HandOver& buffer = to_hand_over_[worker];
-  if (buffer.size == buffer.mbufs.size()) flush_hand_over();
-  buffer.mbufs[buffer.size++] = mbuf;
-}
-
-void Worker::flush_hand_over() {
-  for (std::size_t worker = 0; worker < to_hand_over_.size(); ++worker) {
-    HandOver& buffer = to_hand_over_[worker];
-    if (buffer.size == 0) continue;
-    void** mbufs = reinterpret_cast<void**>(buffer.mbufs.data());
-    const unsigned taken = rte_ring_enqueue_burst(options_.to_workers[worker], mbufs, buffer.size, nullptr);
-    account_.handed_over.add(taken);
-    for (std::uint32_t i = taken; i < buffer.size; ++i) sender_.drop(buffer.mbufs[i], Drop::home_ring_full);
-    buffer.size = 0;
-  }
 }
 
 // Outbound by the flow's interface and next hop; inbound, and a RST, to the environment's own peer and MAC.

@@ -28,6 +28,7 @@
 #include "dataplane/worker/clock.h"
 #include "dataplane/worker/device_hash.h"
 #include "dataplane/worker/mailbox.h"
+#include "dataplane/worker/pass_mark.h"
 #include "dataplane/worker/sender.h"
 #include "dataplane/worker/trace.h"
 
@@ -59,7 +60,9 @@ class Worker {
     std::vector<bool> device_hashes;            ///< by port: packets may carry an RSS hash with the home's key
     std::vector<rte_ring*> to_workers;          ///< by worker; null at its own place
     std::vector<rte_ring*> from_workers;        ///< likewise
-    std::vector<rte_ring*> finished;            ///< frames of others for this worker's transmit queues
+    std::vector<rte_ring*> reports_to_workers;  ///< by worker; null at its own place
+    std::vector<rte_ring*> reports_from_workers;
+    std::vector<rte_ring*> finished;  ///< frames of others for this worker's transmit queues
     Sender::Options sender;
     Neighbours::Options neighbours;
     std::uint32_t trace_records = 1024;  ///< a power of two
@@ -69,6 +72,7 @@ class Worker {
     const Home& home;
     const Orders& orders;
     rte_mempool* pool;
+    PassMark pass_mark;
   };
 
   Worker(const Options& options, const Surroundings& around);
@@ -122,8 +126,11 @@ class Worker {
   void answer_mailbox(Tick now);
 
   void copy_to_others(const rte_mbuf& mbuf);
+  void hand_over(const Packet& packet, rte_mbuf* mbuf);
   void hand_over(std::uint16_t worker, rte_mbuf* mbuf);
   void flush_hand_over();
+  void hear_reports();
+  void send_reports();
   Fate forward(const Packet& packet, rte_mbuf* mbuf, Tick now);
   void reset(const Packet& packet, rte_mbuf* mbuf, Tick now);
   Outgoing outgoing_of(const Packet& packet) const;

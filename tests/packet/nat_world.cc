@@ -91,6 +91,8 @@ std::string Outcome::text() const {
       return "dropped: " + std::string(name_of(drop));
     case Verdict::kReset:
       return "reset";
+    case Verdict::kHandedOver:
+      return "handed over";
     default:
       return "pending";
   }
@@ -98,9 +100,11 @@ std::string Outcome::text() const {
 
 // A packet in a buffer of exactly its size, and its descriptor as the parse stage would have filled it.
 struct NatWorld::Delivery {
+  Arrival arrival;
   std::unique_ptr<std::uint8_t[]> buffer;
   Packet packet;
   std::uint16_t worker = 0;
+  std::uint32_t passes = 0;
 };
 
 NatWorld::NatWorld() : NatWorld(Options{}) {}
@@ -124,6 +128,7 @@ NatWorld::NatWorld(const Options& options)
                                  .worker = worker,
                                  .flows = options.flows,
                                  .port_bitmaps = options.port_bitmaps,
+                                 .redirects = options.redirects,
                                  .tenant_slots = 16,
                                  .interface_slots = 64,
                                  .resets_per_second = options.resets_per_second,
@@ -135,13 +140,24 @@ NatWorld::NatWorld(const Options& options)
                                 home_, neighbours_, usage_));
     if (!nats_.back()) throw std::runtime_error("no memory for a NAT");
   }
+  adopted_.resize(options.workers);
+  rings_.resize(std::size_t{options.workers} * options.workers);
   publish(options.table);
 }
 
-void NatWorld::publish(const config::Table& table) {
+void NatWorld::announce(const config::Table& table) {
   generations_.push_back(compiler_.compile(table, "sha"));
   tables_ = generations_.back().get();
-  for (auto& nat : nats_) nat->switch_tables(*tables_);
+}
+
+void NatWorld::adopt(std::uint16_t worker) {
+  nats_[worker]->switch_tables(*tables_);
+  adopted_[worker] = tables_;
+}
+
+void NatWorld::publish(const config::Table& table) {
+  announce(table);
+  for (std::uint16_t worker = 0; worker < options_.workers; ++worker) adopt(worker);
 }
 
 void NatWorld::sweep() {
@@ -157,19 +173,40 @@ void NatWorld::pass(Tick milliseconds) {
     const std::uint32_t calls = 80 + nat->open_flows() / 16;
     for (std::uint32_t i = 0; i < calls; ++i) nat->maintain(now_);
   }
+  if (options_.carrying == Carrying::kAtOnce) carry_all();
   // Next hops that want to be asked for; nobody here answers.
   std::vector<std::uint32_t> asked(neighbours_.capacity());
   neighbours_.due(now_, asked);
 }
 
-std::unique_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) const {
+std::shared_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) const {
   const craft::Bytes bytes = arrival.datagram.bytes();
-  auto delivery = std::make_unique<Delivery>();
+  auto delivery = std::make_shared<Delivery>();
+  delivery->arrival = arrival;
   delivery->buffer = std::make_unique<std::uint8_t[]>(bytes.size());
   std::memcpy(delivery->buffer.get(), bytes.data(), bytes.size());
-  const craft::Seen seen = craft::look_at(bytes);
   Packet& packet = delivery->packet;
   packet.frame = delivery->buffer.get();
+  packet.length = static_cast<std::uint32_t>(bytes.size());
+  const craft::Seen seen = craft::look_at(bytes);
+  const auto* ip = reinterpret_cast<const Ipv4Header*>(packet.frame);
+  delivery->worker = home_.worker_of(home_.hash({.src = ip->src(),
+                                                 .dst = ip->dst(),
+                                                 .src_port = L4Port::from_host(seen.src_port),
+                                                 .dst_port = L4Port::from_host(seen.dst_port)}));
+  return delivery;
+}
+
+// As whoever gets the packet finds it: its bytes, and the pass beside them.
+void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
+  const Arrival& arrival = delivery.arrival;
+  const craft::Bytes bytes = arrival.datagram.bytes();
+  if (std::memcmp(delivery.buffer.get(), bytes.data(), bytes.size()) != 0)
+    throw std::logic_error("a packet that was passed on is not as it came");
+  const craft::Seen seen = craft::look_at(bytes);
+  Packet packet;
+  packet.pass = delivery.packet.pass;
+  packet.frame = delivery.buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
   packet.side = arrival.side;
   packet.ip = reinterpret_cast<Ipv4Header*>(packet.frame);
@@ -182,28 +219,91 @@ std::unique_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) co
   packet.src_port = L4Port::from_host(seen.src_port);
   packet.dst_port = L4Port::from_host(seen.dst_port);
   if (arrival.side == Side::kInside) {
-    packet.slot = tables_->mapping_by_number.find(arrival.from.mapping);
+    packet.slot = tables.mapping_by_number.find(arrival.from.mapping);
     packet.peer = address_of(arrival.from.worker_host);
     packet.environment_mac = arrival.from.mac;
     packet.attachment = arrival.from.attachment;
   } else {
-    packet.slot = tables_->subnet_by_number.find(arrival.subnet);
+    packet.slot = tables.subnet_by_number.find(arrival.subnet);
     packet.attachment = 1;
   }
   packet.toeplitz =
       home_.hash({.src = packet.src, .dst = packet.dst, .src_port = packet.src_port, .dst_port = packet.dst_port});
-  delivery->worker = home_.worker_of(packet.toeplitz);
   if (packet.slot == Tables::kMissing) drop_packet(packet, Drop::unknown_segment);
-  return delivery;
+  delivery.packet = packet;
 }
 
-Outcome NatWorld::finish(const Delivery& delivery) const {
+// One burst of one worker, and what is passed on put on the rings.
+void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries) {
+  Nat& nat = *nats_[worker];
+  std::vector<Packet*> packets;
+  for (const auto& delivery : deliveries) {
+    delivery->worker = worker;
+    parse(*delivery, *adopted_[worker]);
+    if (delivery->packet.verdict == Verdict::kPending)
+      packets.push_back(&delivery->packet);
+    else
+      nat.lost(delivery->packet.pass);
+  }
+  if (!packets.empty()) nat.translate(packets, now_);
+  nat.maintain(now_);
+  for (const auto& delivery : deliveries) {
+    if (delivery->packet.verdict != Verdict::kHandedOver) continue;
+    auto& way = ring(worker, delivery->packet.pass.to);
+    if (way.size() < options_.ring) {
+      ++delivery->passes;
+      way.push_back(delivery);
+    } else {
+      die(worker, *delivery);
+    }
+  }
+}
+
+void NatWorld::die(std::uint16_t worker, Delivery& delivery) {
+  nats_[worker]->lost(delivery.packet.pass);
+  drop_packet(delivery.packet, Drop::home_ring_full);
+}
+
+void NatWorld::lose(std::uint16_t from, std::uint16_t to) {
+  die(from, *ring(from, to).front());
+  ring(from, to).pop_front();
+}
+
+std::size_t NatWorld::carry(std::uint16_t from, std::uint16_t to) {
+  auto& way = ring(from, to);
+  const std::size_t count = std::min(way.size(), Nat::kMaxBurst);
+  const std::vector<std::shared_ptr<Delivery>> burst(way.begin(), way.begin() + static_cast<std::ptrdiff_t>(count));
+  way.erase(way.begin(), way.begin() + static_cast<std::ptrdiff_t>(count));
+  if (count > 0) translate(to, burst);
+  return count;
+}
+
+std::size_t NatWorld::tell(std::uint16_t from, std::uint16_t to, std::size_t most) {
+  std::vector<RedirectReport> reports(most);
+  reports.resize(nats_[from]->reports_for(to, reports));
+  nats_[from]->reported(to, reports.size());
+  nats_[to]->hear(from, reports);
+  return reports.size();
+}
+
+void NatWorld::carry_all() {
+  for (std::size_t moved = 1; moved > 0;) {
+    moved = 0;
+    for (std::uint16_t from = 0; from < options_.workers; ++from) {
+      for (std::uint16_t to = 0; nats_[from]->has_reports() && to < options_.workers; ++to) moved += tell(from, to);
+      for (std::uint16_t to = 0; to < options_.workers; ++to) moved += carry(from, to);
+    }
+  }
+}
+
+Outcome NatWorld::finish(const Delivery& delivery) {
   const Packet& packet = delivery.packet;
   const craft::Bytes bytes(packet.frame, packet.frame + packet.length);
   return {.verdict = packet.verdict,
           .drop = packet.drop,
           .opened = packet.opened,
           .worker = delivery.worker,
+          .passes = delivery.passes,
           .rule = packet.rule,
           .egress = packet.egress,
           .bytes = bytes,
@@ -211,20 +311,27 @@ Outcome NatWorld::finish(const Delivery& delivery) const {
 }
 
 std::vector<Outcome> NatWorld::burst(const std::vector<Arrival>& arrivals) {
-  std::vector<std::unique_ptr<Delivery>> deliveries;
-  std::vector<std::vector<Packet*>> by_worker(nats_.size());
+  std::vector<std::shared_ptr<Delivery>> deliveries;
+  std::vector<std::vector<std::shared_ptr<Delivery>>> by_worker(nats_.size());
   for (const Arrival& arrival : arrivals) {
     deliveries.push_back(prepare(arrival));
-    if (deliveries.back()->packet.verdict == Verdict::kPending)
-      by_worker[deliveries.back()->worker].push_back(&deliveries.back()->packet);
+    by_worker[deliveries.back()->worker].push_back(deliveries.back());
   }
-  for (std::size_t worker = 0; worker < nats_.size(); ++worker) {
-    if (!by_worker[worker].empty()) nats_[worker]->translate(by_worker[worker], now_);
-    nats_[worker]->maintain(now_);
-  }
+  for (std::uint16_t worker = 0; worker < options_.workers; ++worker) translate(worker, by_worker[worker]);
+  if (options_.carrying == Carrying::kAtOnce) carry_all();
   std::vector<Outcome> outcomes;
   for (const auto& delivery : deliveries) outcomes.push_back(finish(*delivery));
   return outcomes;
+}
+
+std::size_t NatWorld::send(const Arrival& arrival) {
+  sent_.push_back(prepare(arrival));
+  translate(sent_.back()->worker, {sent_.back()});
+  return sent_.size() - 1;
+}
+
+Outcome NatWorld::outcome(std::size_t packet) const {
+  return finish(*sent_[packet]);
 }
 
 Outcome NatWorld::outbound(const Environment& from, const craft::Datagram& datagram) {
@@ -239,6 +346,12 @@ std::uint32_t NatWorld::open_flows() const {
   std::uint32_t flows = 0;
   for (const auto& nat : nats_) flows += nat->open_flows();
   return flows;
+}
+
+std::uint32_t NatWorld::redirects() const {
+  std::uint32_t redirects = 0;
+  for (const auto& nat : nats_) redirects += nat->redirects();
+  return redirects;
 }
 
 std::uint32_t NatWorld::tenant_slot(std::uint32_t number) const {

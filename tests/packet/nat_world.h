@@ -1,8 +1,10 @@
 // A NAT with everything around it, for tests: tables, homes, neighbours, a clock, as many workers as wanted. Packets go
 // in as bytes and come out as bytes; each lies in a buffer of exactly its size, so that sanitizers see every overrun.
+// What the workers pass to each other lies on rings between them and is carried at once, or when the test says so.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,7 +31,8 @@ struct Outcome {
   Verdict verdict = Verdict::kPending;
   Drop drop{};
   bool opened = false;
-  std::uint16_t worker = 0;
+  std::uint16_t worker = 0;  ///< the last that had it
+  std::uint32_t passes = 0;  ///< from worker to worker
   std::uint16_t rule = 0;
   Egress egress;
   craft::Bytes bytes;
@@ -49,11 +52,16 @@ config::Table two_tenants();
 
 class NatWorld {
  public:
+  /// When what lies on the rings between workers goes on.
+  enum class Carrying : std::uint8_t { kAtOnce, kByHand };
   struct Options {
     config::Table table = two_tenants();
     std::uint16_t workers = 1;
     std::uint32_t flows = 4096;  ///< of each worker
     std::uint32_t port_bitmaps = 16;
+    std::uint32_t redirects = 4096;
+    Carrying carrying = Carrying::kAtOnce;
+    std::size_t ring = 1024;  ///< packets on a ring between two workers
     std::uint32_t next_hops = 1024;
     std::uint32_t resets_per_second = 100;
     std::uint32_t buckets = 128;
@@ -82,15 +90,32 @@ class NatWorld {
   };
   std::vector<Outcome> burst(const std::vector<Arrival>& arrivals);
 
+  /// By hand: what became of the packets that `send` gave to the workers is in `outcome`, by number.
+  std::size_t send(const Arrival& arrival);
+  std::size_t send(const craft::Datagram& datagram) { return send({.from = {}, .datagram = datagram}); }
+  Outcome outcome(std::size_t packet) const;
+  /// What lies on one ring goes on, as one burst; returns how many packets.
+  std::size_t carry(std::uint16_t from, std::uint16_t to);
+  /// The next packet of a ring dies as if the ring had been full.
+  void lose(std::uint16_t from, std::uint16_t to);
+  /// Reports go from one worker to another; a full ring takes no more than `most`.
+  std::size_t tell(std::uint16_t from, std::uint16_t to, std::size_t most = 1024);
+  /// Everything goes on until nothing is on its way.
+  void carry_all();
+
   /// Time passes and every worker does what is due.
   void pass(Tick milliseconds);
   /// A new generation; flows of what is gone are swept by `maintain`.
   void publish(const config::Table& table);
+  /// The same in two steps: compiled, then switched to by one worker after the other.
+  void announce(const config::Table& table);
+  void adopt(std::uint16_t worker);
   /// Every worker finishes sweeping, and freed slots may be given away.
   void sweep();
 
   Tick now() const { return now_; }
   std::uint32_t open_flows() const;
+  std::uint32_t redirects() const;
   std::uint32_t flows_of_tenant(std::uint32_t number) const;
   std::uint32_t next_hops_held() const;
   std::uint32_t interface_slot(std::string_view id) const;
@@ -105,8 +130,14 @@ class NatWorld {
 
  private:
   struct Delivery;
-  std::unique_ptr<Delivery> prepare(const Arrival& arrival) const;
-  Outcome finish(const Delivery& delivery) const;
+  std::shared_ptr<Delivery> prepare(const Arrival& arrival) const;
+  void parse(Delivery& delivery, const Tables& tables) const;
+  void translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries);
+  void die(std::uint16_t worker, Delivery& delivery);
+  static Outcome finish(const Delivery& delivery);
+  std::deque<std::shared_ptr<Delivery>>& ring(std::uint16_t from, std::uint16_t to) {
+    return rings_[std::size_t{from} * options_.workers + to];
+  }
   std::uint32_t tenant_slot(std::uint32_t number) const;
 
   Options options_;
@@ -116,6 +147,9 @@ class NatWorld {
   TableCompiler compiler_;
   std::vector<std::shared_ptr<const Tables>> generations_;
   const Tables* tables_ = nullptr;
+  std::vector<const Tables*> adopted_;  ///< by worker
+  std::vector<std::deque<std::shared_ptr<Delivery>>> rings_;
+  std::vector<std::shared_ptr<Delivery>> sent_;
   std::vector<std::unique_ptr<Nat>> nats_;
   Tick now_;
 };

@@ -105,6 +105,130 @@ TEST(MeshRings, WhatAFullRingDoesNotTakeIsCounted) {
   world.run();
 }
 
+// Worker 0 has no port left towards 10.0.1.53, port 53; the openings that arrive at home there are the others'.
+class MeshPassing : public testing::Test {
+ protected:
+  static constexpr std::uint16_t kWorkers = 16;  // small shares, quickly used up
+
+  void make(WorkerWorld::Options options) {
+    options.workers = kWorkers;
+    options.flows = 8192;
+    options.held_per_next_hop = 64;
+    world_ = std::make_unique<WorkerWorld>(options);
+    world_->know_neighbours();
+    world_->use_up_ports(0, next_);
+    EXPECT_EQ(redirects(), 0U);
+  }
+  Bytes request_at_home() { return world_->request_at_home(0, next_); }
+  // What goes to a neighbour that its worker does not know yet waits for him.
+  void run() {
+    world_->run();
+    world_->answer_segment(from_vtep(), "10.0.1.53");
+    world_->answer_underlay(kHosts, "192.0.2.11");
+    world_->run();
+  }
+  std::uint32_t redirects() const { return world_->worker(0).nat().redirects(); }
+  std::uint32_t open_flows() const {
+    std::uint32_t open = 0;
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) open += world_->worker(worker).nat().open_flows();
+    return open;
+  }
+  void expect_nothing_stays() {
+    world_->run(400'000);
+    for (int round = 0; round < 100 && open_flows() + redirects() > 0; ++round) world_->run();
+    EXPECT_EQ(open_flows(), 0U);
+    EXPECT_EQ(redirects(), 0U);
+    EXPECT_EQ(world_->total().handed_over, world_->total().taken_over);
+  }
+
+  std::unique_ptr<WorkerWorld> world_;
+  std::uint32_t next_ = 0;
+};
+
+TEST_F(MeshPassing, FlowsWithoutAPortAtHomeAreTheNextWorkersAndBothWaysWork) {
+  make({});
+  const std::uint32_t before = world_->worker(1).nat().open_flows();
+  const Bytes sent = request_at_home();
+  world_->arrive(kHosts, sent);
+  run();
+  const auto out = world_->sent_packets(kTenants);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(redirects(), 1U);
+  EXPECT_EQ(world_->worker(1).nat().open_flows(), before + 1);
+  world_->arrive(kHosts, sent);
+  run();
+  const auto again = world_->sent_packets(kTenants);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(inner(again[0]).src_port, inner(out[0]).src_port);
+  EXPECT_EQ(world_->worker(1).nat().open_flows(), before + 1);
+
+  world_->sent(kHosts);
+  world_->arrive(kTenants, from_vtep() / (to_interface(1) / (Ip{.src = "10.0.1.53", .dst = "10.0.1.20"} /
+                                                             Udp{.src = 53, .dst = inner(out[0]).src_port})));
+  run();
+  const auto back = world_->sent_packets(kHosts);
+  ASSERT_EQ(back.size(), 1U);
+  EXPECT_EQ(inner(back[0]).dst_port, inner(sent).src_port);
+  EXPECT_EQ(inner(back[0]).dst, inner(sent).src);
+  expect_nothing_stays();
+}
+
+TEST_F(MeshPassing, WhatAFullRingDoesNotTakeLeavesNoRedirect) {
+  make({.hand_over_ring = 16});
+  for (int flow = 0; flow < 60; ++flow) world_->arrive(kHosts, request_at_home());
+  world_->worker(0).step(world_->now);
+  EXPECT_EQ(redirects(), 15U) << "what a ring of sixteen takes";
+  EXPECT_EQ(dropped(*world_, Drop::home_ring_full), 45U);
+  EXPECT_EQ(world_->worker(0).account().read().balance(), 0);
+  run();
+  EXPECT_EQ(redirects(), 15U);
+  EXPECT_EQ(world_->sent_packets(kTenants).size(), 15U);
+  expect_nothing_stays();
+}
+
+TEST_F(MeshPassing, ReportsThatARingHasNoRoomForComeLater) {
+  make({.report_ring = 2});  // takes one
+  for (int flow = 0; flow < 50; ++flow) world_->arrive(kHosts, request_at_home());
+  world_->worker(0).step(world_->now);
+  world_->worker(1).step(world_->now);
+  EXPECT_TRUE(world_->worker(1).nat().has_reports());
+  run();
+  EXPECT_EQ(world_->sent_packets(kTenants).size(), 50U);
+  EXPECT_EQ(redirects(), 50U);
+  for (int round = 0; round < 50; ++round) world_->run();
+  EXPECT_FALSE(world_->worker(1).nat().has_reports());
+  expect_nothing_stays();
+}
+
+TEST_F(MeshPassing, IsToldByTheTrace) {
+  make({});
+  TraceFilter filter;
+  filter.left = 100;
+  world_->orders().trace.store(&filter);
+  const Bytes sent = request_at_home();
+  world_->arrive(kHosts, sent);
+  run();
+  world_->arrive(kHosts, sent);
+  run();
+  world_->orders().trace.store(nullptr);
+  std::vector<TraceRecord> records;
+  for (std::size_t worker : {0U, 1U}) {
+    while (const auto record = world_->worker(worker).trace().pop()) {
+      if (record->side == Side::kInside && record->verdict != Verdict::kConsumed) records.push_back(*record);
+    }
+  }
+  ASSERT_EQ(records.size(), 4U);
+  EXPECT_EQ(records[0].verdict, Verdict::kHandedOver);
+  EXPECT_EQ(records[0].pass, PassKind::kOpening);
+  EXPECT_EQ(records[0].to_worker, 1);
+  EXPECT_EQ(records[1].pass, PassKind::kRedirected);
+  EXPECT_EQ(records[1].to_worker, 1);
+  EXPECT_TRUE(records[2].opened);
+  EXPECT_EQ(records[2].home, 0) << "not where it was opened";
+  EXPECT_EQ(records[3].verdict, Verdict::kForward);
+  EXPECT_FALSE(records[3].opened);
+}
+
 TEST(DeviceHashes, ThatAgreeAreTrustedAndThenUsed) {
   WorkerWorld world({.workers = 2, .device_hashes = true});
   world.know_neighbours();

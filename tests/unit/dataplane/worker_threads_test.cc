@@ -1,5 +1,5 @@
-// Workers on threads of their own: hand-over, table switch, mailbox, trace and stop, all at once. For the thread
-// sanitizer above all; what it asserts is that nothing is lost.
+// Workers on threads of their own: hand-over, flows of one that another owns, table switch, mailbox, trace and stop,
+// all at once. For the thread sanitizer above all; what it asserts is that nothing is lost.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -52,8 +52,17 @@ std::uint64_t outbound(WorkerWorld& world) {
 }
 
 TEST(Threads, HandOverAndSwitchTablesUnderTraffic) {
-  WorkerWorld world({.workers = kWorkers, .rx_queues = kWorkers, .tx_queues = kTxQueues, .hand_over_ring = 4096});
+  WorkerWorld world({.workers = kWorkers,
+                     .rx_queues = kWorkers,
+                     .tx_queues = kTxQueues,
+                     .hand_over_ring = 4096,
+                     .report_ring = 8,
+                     .flows = 32'768});
   world.know_neighbours();
+  // Flows that are at home with the first worker are the others' from here on.
+  std::uint32_t used = 0;
+  world.use_up_ports(0, used);
+  ASSERT_EQ(world.worker(0).nat().redirects(), 0U);
   const std::uint64_t wanted = outbound(world) + std::uint64_t{kWorkers} * kFlows * kRounds;
   std::atomic<bool> stop{false};
   std::vector<std::future<std::size_t>> threads;
@@ -93,6 +102,7 @@ TEST(Threads, HandOverAndSwitchTablesUnderTraffic) {
     EXPECT_EQ(world.worker(number).account().read().balance(), 0);
   }
   EXPECT_EQ(records, 100U);
+  EXPECT_GT(world.worker(0).nat().redirects(), 0U);
   EXPECT_EQ(world.total().handed_over, world.total().taken_over);
 }
 

@@ -82,14 +82,21 @@ void WorkerWorld::make_port(std::uint16_t number) {
 }
 
 void WorkerWorld::make_workers() {
-  rings_ =
-      Rings::create({.name = name_, .workers = options_.workers, .ports = kPorts, .size = options_.hand_over_ring});
+  rings_ = Rings::create({.name = name_,
+                          .workers = options_.workers,
+                          .ports = kPorts,
+                          .size = options_.hand_over_ring,
+                          .reports = options_.report_ring});
   must(rings_ != nullptr, "rings");
+  const auto pass_mark = PassMark::reserve();
+  must(pass_mark.has_value(), "pass mark");
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
     Worker::Options made;
     made.number = number;
     made.to_workers = rings_->from(number);
     made.from_workers = rings_->to(number);
+    made.reports_to_workers = rings_->reports_from(number);
+    made.reports_from_workers = rings_->reports_to(number);
     made.neighbours.capacity = 256;
     made.sender.held_packets = options_.held_packets;
     made.sender.held_per_next_hop = options_.held_per_next_hop;
@@ -106,14 +113,14 @@ void WorkerWorld::make_workers() {
       }
     }
     workers_.push_back(
-        std::make_unique<Worker>(made, Worker::Surroundings{attach_.attachments, home_, orders_, pool_}));
+        std::make_unique<Worker>(made, Worker::Surroundings{attach_.attachments, home_, orders_, pool_, *pass_mark}));
     nat_names_.push_back(name_ + "n" + std::to_string(number));
   }
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
     Nat::Options nat;
     nat.name = nat_names_[number].c_str();
     nat.worker = number;
-    nat.flows = 4096;
+    nat.flows = options_.flows;
     nat.lambda_vpc = attach_.attachments.lambda_vpc();
     nat.gateway = attach_.attachments.gateway();
     nat.secret = {.hash = {1, 2, 3, 4}, .random = {5, 6}};
@@ -218,6 +225,31 @@ void WorkerWorld::know_neighbours() {
   answer_segment(from_vtep(), "10.0.1.53");
   run();
   for (std::uint16_t port = 0; port < kPorts; ++port) sent(port);
+}
+
+craft::Bytes WorkerWorld::request_at_home(std::uint16_t worker, std::uint32_t& n) const {
+  for (;; ++n) {
+    const Ipv4Address src = Ipv4Address::from_host(0x64400100 + n % 1000);  // 100.64.1.0
+    const auto port = static_cast<std::uint16_t>(1 + n / 1000);
+    const HomeTuple tuple{src, Ipv4Address::of(10, 0, 1, 53), L4Port::from_host(port), L4Port::from_host(53)};
+    if (home_.worker_of(home_.hash(tuple)) != worker) continue;
+    ++n;
+    return from_host() /
+           (to_gateway() / (craft::Ip{.src = to_string(src), .dst = "10.0.1.53"} / craft::Udp{.src = port, .dst = 53}));
+  }
+}
+
+void WorkerWorld::use_up_ports(std::uint16_t worker, std::uint32_t& n) {
+  constexpr std::uint32_t kBatch = 56;
+  const PortSpace& ports = home_.reply_ports(Protocol::kUdp);
+  const auto share =
+      static_cast<std::uint32_t>(home_.port_buckets_of(worker).size()) * (ports.class_size() - ports.unused_in(0));
+  const std::uint32_t full = workers_[worker]->nat().open_flows() + share;
+  for (std::uint32_t open = full - share; open < full; open = workers_[worker]->nat().open_flows()) {
+    for (std::uint32_t i = 0; i < std::min(kBatch, full - open); ++i) arrive(kHosts, request_at_home(worker, n));
+    run();
+    sent(kTenants);
+  }
 }
 
 void WorkerWorld::publish(const config::Table& table) {

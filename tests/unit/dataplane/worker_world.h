@@ -27,6 +27,8 @@ class WorkerWorld {
     std::uint16_t tx_queues = 1;   ///< fewer than workers: the others transmit through the last one that has one
     std::uint32_t tx_ring = 1024;  ///< frames that a device takes
     std::uint32_t hand_over_ring = 256;
+    std::uint32_t report_ring = 64;
+    std::uint32_t flows = 4096;  ///< of each worker
     std::uint32_t held_packets = 64;
     std::uint32_t held_per_next_hop = 8;
     std::uint32_t buffers = 8191;
@@ -55,6 +57,11 @@ class WorkerWorld {
   void answer_segment(const craft::Vxlan& tunnel, const char* address);
   /// Everybody whom the tests talk to is known.
   void know_neighbours();
+
+  /// The nth request from an environment of mapping 1 to 10.0.1.53, port 53, whose home is `worker`.
+  craft::Bytes request_at_home(std::uint16_t worker, std::uint32_t& n) const;
+  /// Requests until `worker` has no port left towards 10.0.1.53, port 53.
+  void use_up_ports(std::uint16_t worker, std::uint32_t& n);
 
   void publish(const config::Table& table);
   AccountView total() const;
