@@ -164,8 +164,17 @@ void check_attachments(DataplaneConfig& config, Loader& loader) {
   }
 }
 
-void check_limits(const DataplaneConfig& config, Loader& loader) {
-  const LimitsConfig& limits = config.limits;
+// A tenant's share is never so large that one alone could leave another less than that.
+void settle_limits(DataplaneConfig& config, Loader& loader) {
+  LimitsConfig& limits = config.limits;
+  const Path per_tenant = Path() / "limits" / "held_per_tenant";
+  const std::uint32_t half = std::max(1U, limits.held_packets / 2);
+  if (!loader.has(per_tenant)) {
+    limits.held_per_tenant = std::max(1U, limits.held_packets / 4);
+  } else if (limits.held_per_tenant > half) {
+    loader.refuse(per_tenant, std::to_string(limits.held_per_tenant),
+                  "at most half of held_packets, " + std::to_string(half));
+  }
   if (limits.held_per_next_hop > limits.held_packets) {
     loader.refuse(Path() / "limits" / "held_per_next_hop", std::to_string(limits.held_per_next_hop),
                   "at most held_packets, " + std::to_string(limits.held_packets));
@@ -197,7 +206,7 @@ DataplaneConfig parse_dataplane_config(std::string_view text, const std::string&
   check_workers(config, loader);
   check_ports(config, loader);
   check_attachments(config, loader);
-  check_limits(config, loader);
+  settle_limits(config, loader);
   loader.finish();
   return config;
 }

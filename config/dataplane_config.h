@@ -88,6 +88,7 @@ struct LimitsConfig {
   std::uint32_t next_hops = 4096;    ///< of each worker
   std::uint32_t held_packets = 256;  ///< of each worker, while next hops are unresolved
   std::uint32_t held_per_next_hop = 8;
+  std::uint32_t held_per_tenant = 64;
   std::uint32_t port_bitmaps = 256;    ///< of each worker
   std::uint32_t trace_records = 1024;  ///< of each worker
   bool operator==(const LimitsConfig&) const = default;

@@ -124,6 +124,8 @@ Schema<LimitsConfig> limits_schema() {
                 &LimitsConfig::held_packets, count(1 << 16, "packets"))
       .optional({"held_per_next_hop", "How many of them wait for the same neighbour."},
                 &LimitsConfig::held_per_next_hop, count(1 << 10, "packets"))
+      .optional({"held_per_tenant", "How many of them may be one tenant's; at most half of all."},
+                &LimitsConfig::held_per_tenant, count(1 << 15, "packets"), "a quarter of held_packets")
       .optional({"port_bitmaps", "Remote endpoints whose ports are counted exactly, of each worker."},
                 &LimitsConfig::port_bitmaps, count(1 << 20))
       .optional({"trace_records", "Decisions that `hypernat trace` can hold, of each worker."},

@@ -9,7 +9,6 @@ namespace {
 
 // Entries that one call looks at, at most, beside the ones it is told of.
 constexpr std::uint32_t kScan = 64;
-constexpr std::size_t kShares = 4096;
 
 }  // namespace
 
@@ -18,7 +17,7 @@ Neighbours::Neighbours(const Options& options)
       entries_(options.capacity),
       buckets_(std::bit_ceil(std::max<std::uint32_t>(options.capacity, 1)) * 2, kNone),
       soon_(options.capacity),
-      shares_(kShares) {
+      shares_(options.tenants + std::size_t{1}) {
   free_.reserve(options.capacity);
   for (std::uint32_t index = options.capacity; index > 0; --index) free_.push_back(index - 1);
 }
@@ -49,46 +48,67 @@ std::uint32_t Neighbours::find(Link link, Ipv4Address address) const {
   return buckets_[bucket_of(key_of(link, address))];
 }
 
-std::uint32_t Neighbours::acquire(Link link, Ipv4Address address) {
+std::uint32_t Neighbours::acquire(Link link, Ipv4Address address, std::uint32_t tenant) {
   std::uint32_t index = find(link, address);
   const bool held = index != kNone && entries_[index].references > 0;
-  if (!held && share_of(link) >= (capacity() + 1) / 2) return kNone;
+  if (!held && share_of(tenant) >= (capacity() + 1) / 2) return kNone;
   if (index == kNone) {
     index = take_place();
     if (index == kNone) return kNone;
-    entries_[index] = {.at = {}, .address = address, .link = link, .state = NeighbourState::kUnresolved};
+    Neighbour& entry = entries_[index];
+    const bool queued = entry.queued;  // its number is in the queue still, and will do
+    entry = Neighbour{};
+    entry.address = address;
+    entry.link = link;
+    entry.state = NeighbourState::kUnresolved;
+    entry.queued = queued;
     buckets_[bucket_of(key_of(link, address))] = index;
     ++size_;
     ask_soon(index);
+  } else if (!held) {
+    unlink(index);
   }
-  if (!held) ++share_of(link);
-  ++entries_[index].references;
+  Neighbour& entry = entries_[index];
+  if (!held) {
+    entry.tenant = tenant;
+    ++share_of(tenant);
+  }
+  ++entry.references;
   return index;
 }
 
 void Neighbours::release(std::uint32_t index) {
   assert(entries_[index].references > 0);
-  if (--entries_[index].references == 0) --share_of(entries_[index].link);
+  if (--entries_[index].references > 0) return;
+  --share_of(entries_[index].tenant);
+  link_newest(index);
 }
 
-// A free entry, or one that nobody holds. The search goes round like a clock's hand and gives up after a while: when
-// nearly everything is held, the next packet tries the following entries. An entry still in the queue of those to
-// ask stays: its number is in the queue.
+void Neighbours::link_newest(std::uint32_t index) {
+  entries_[index].newer = kNone;
+  entries_[index].older = newest_;
+  (newest_ == kNone ? oldest_ : entries_[newest_].newer) = index;
+  newest_ = index;
+}
+
+void Neighbours::unlink(std::uint32_t index) {
+  const Neighbour& entry = entries_[index];
+  (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
+  (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
+}
+
+// A free entry, or the one that nobody has held for longest.
 std::uint32_t Neighbours::take_place() {
   if (!free_.empty()) {
     const std::uint32_t index = free_.back();
     free_.pop_back();
     return index;
   }
-  const auto most = std::min<std::uint32_t>(kScan, capacity());
-  for (std::uint32_t looked = 0; looked < most; ++looked) {
-    const std::uint32_t index = clock_;
-    clock_ = clock_ + 1 == capacity() ? 0 : clock_ + 1;
-    if (entries_[index].references > 0 || entries_[index].queued) continue;
-    remove(index);
-    return index;
-  }
-  return kNone;
+  const std::uint32_t index = oldest_;
+  if (index == kNone) return kNone;
+  unlink(index);
+  remove(index);
+  return index;
 }
 
 // Takes the entry out of the buckets and closes the gap (Knuth 6.4, algorithm R), so that no tombstones gather.

@@ -2,9 +2,9 @@
 //
 // One per worker, owned by it; what one worker learns it tells the others as a copy of the ARP packet. Flows hold an
 // index, never a MAC, so that a neighbour that moves is one write. Nothing waits for resolution here: the worker's
-// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`. One link holds at
-// most half of the table, so that a tenant who calls every address of a subnet leaves room for the others. Everything
-// is allocated by the constructor.
+// held packets do, few and bounded. Times are parameters; requests to send are handed out by `due`. One tenant holds
+// at most half of the table, on however many links, so that one who calls every address there is leaves room for the
+// others; what nobody holds gives way at once. Everything is allocated by the constructor.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,9 @@ struct Neighbour {
   bool queued = false;           ///< in the list of those to ask without delay
   Tick changed = 0;              ///< of the last answer, or of the last request since
   std::uint32_t references = 0;  ///< flows, held packets and tunnels that hold the index
+  std::uint32_t tenant = kNone;  ///< slot: whose share it takes while somebody holds it; kNone: nobody's
+  std::uint32_t newer = kNone;   ///< while known and held by nobody: the list of those, by when they were given back
+  std::uint32_t older = kNone;
 
   constexpr bool usable() const { return state == NeighbourState::kReachable || state == NeighbourState::kStale; }
 };
@@ -64,17 +67,18 @@ class Neighbours {
  public:
   struct Options {
     std::uint32_t capacity = 4096;
-    Tick reachable_for = 60'000;  ///< milliseconds an answer holds before it is asked for again
-    Tick retry_after = 1'000;     ///< milliseconds between requests
-    std::uint8_t attempts = 3;    ///< requests without an answer before what waits is dropped
-    std::uint64_t secret = 0;     ///< keys the hash, since tenants choose the addresses
+    std::uint32_t tenants = 1024;  ///< slots
+    Tick reachable_for = 60'000;   ///< milliseconds an answer holds before it is asked for again
+    Tick retry_after = 1'000;      ///< milliseconds between requests
+    std::uint8_t attempts = 3;     ///< requests without an answer before what waits is dropped
+    std::uint64_t secret = 0;      ///< keys the hash, since tenants choose the addresses
   };
 
   explicit Neighbours(const Options& options);
 
-  /// Index of `address` on `link`, made when it is new; the caller holds one reference. kNone: the table is full, or
-  /// the link has its share of it.
-  std::uint32_t acquire(Link link, Ipv4Address address);
+  /// Index of `address` on `link`, made when it is new; the caller holds one reference. `tenant` (slot) is whose link
+  /// it is, kNone for an underlay. Returns kNone when the table is full, or the tenant has its share.
+  std::uint32_t acquire(Link link, Ipv4Address address, std::uint32_t tenant);
   /// One more reference to an entry that somebody holds.
   void retain(std::uint32_t index) { ++entries_[index].references; }
   /// Gives a reference back. The entry stays known until its place is needed.
@@ -96,12 +100,17 @@ class Neighbours {
   static std::uint64_t key_of(Link link, Ipv4Address address) {
     return std::uint64_t{link.value} << 32 | address.network();
   }
-  std::uint32_t& share_of(Link link) { return shares_[mix(link.value) % shares_.size()]; }
+  // What is nobody's has a share of its own, the last.
+  std::uint32_t& share_of(std::uint32_t tenant) {
+    return shares_[tenant < shares_.size() ? tenant : shares_.size() - 1];
+  }
   std::uint64_t mix(std::uint64_t key) const;
   std::uint32_t home_of(std::uint64_t key) const;
   std::uint32_t bucket_of(std::uint64_t key) const;
   std::uint32_t take_place();
   void remove(std::uint32_t index);
+  void link_newest(std::uint32_t index);
+  void unlink(std::uint32_t index);
   void ask_soon(std::uint32_t index);
   bool ask(std::uint32_t index, Tick now);
 
@@ -111,11 +120,12 @@ class Neighbours {
   std::vector<std::uint32_t> soon_;     ///< a queue of entries to ask without delay; each is in it at most once
   std::uint32_t soon_head_ = 0;
   std::uint32_t soon_size_ = 0;
-  std::vector<std::uint32_t> shares_;  ///< held entries by hash of their link; links that meet there share a share
+  std::vector<std::uint32_t> shares_;  ///< held entries by tenant slot
   std::vector<std::uint32_t> free_;    ///< indices of entries nobody has
   std::uint32_t size_ = 0;
-  std::uint32_t cursor_ = 0;  ///< where `due` goes on
-  std::uint32_t clock_ = 0;   ///< where the search for an entry that nobody holds goes on
+  std::uint32_t cursor_ = 0;      ///< where `due` goes on
+  std::uint32_t newest_ = kNone;  ///< of the known entries that nobody holds
+  std::uint32_t oldest_ = kNone;
 };
 
 }  // namespace hypernat::dataplane

@@ -125,7 +125,7 @@ bool Nat::State::claim(Opening& opening) {
     drop_packet(opening.packet, Drop::flow_table_full);
     return false;
   }
-  opening.next_hop = neighbours.acquire(Link::subnet(opening.subnet.number), opening.next_hop_address);
+  opening.next_hop = neighbours.acquire(Link::subnet(opening.subnet.number), opening.next_hop_address, tenant);
   if (opening.next_hop == kNone) {
     flows.give_back(opening.number);
     usage.release(tenant);

@@ -43,8 +43,9 @@ namespace hypernat::dataplane {
   X(port_search_failed, "ports are free, but the bounded search found none")                         \
   X(redirect_table_full, "another worker may have a port, but every redirect of this one is in use") \
   X(redirect_stale, "the flow that the packet was passed on to was gone, twice over")                \
-  X(next_hop_table_full, "every next-hop entry of the worker is in use, or the subnet holds half")   \
+  X(next_hop_table_full, "every next-hop entry of the worker is in use, or the tenant holds half")   \
   X(next_hop_unresolved, "the next hop did not answer, or too many packets wait for it")             \
+  X(held_share_full, "as many packets of the tenant as may wait for next hops already do")           \
   X(too_big, "the packet does not fit the attachment's MTU")                                         \
   X(bad_arp, "an ARP packet that contradicts itself or claims what it can not own")                  \
   X(reset_rate_limited, "a packet without a flow that the rate limit left without a RST")            \

@@ -147,6 +147,9 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
   }
   options.sender.held_packets = config_.limits.held_packets;
   options.sender.held_per_next_hop = config_.limits.held_per_next_hop;
+  options.sender.held_per_tenant = config_.limits.held_per_tenant;
+  options.sender.tenants = tenants_.slots();
+  options.neighbours.tenants = tenants_.slots();
   options.neighbours.capacity = config_.limits.next_hops;
   options.neighbours.reachable_for = milliseconds(config_.timeouts.neighbour);
   options.neighbours.secret = secret_.hash[0];

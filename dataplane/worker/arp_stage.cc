@@ -19,6 +19,11 @@ std::uint32_t id_on_wire(const ArpPlace& place, const Tables& tables) {
   return tables.subnets[place.slot].segment_id;
 }
 
+std::uint32_t tenant_of(const ArpPlace& place, const Tables& tables) {
+  return place.attachment->side == Side::kInside ? tables.mappings[place.slot].tenant
+                                                 : tables.subnets[place.slot].tenant;
+}
+
 }  // namespace
 
 ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick now, ArpOrigin origin) {
@@ -61,6 +66,7 @@ void ArpStage::answer(const ArpMessage& request, const MacAddress& ours, const A
   if (place.slot == kNone) {
     outgoing.layer = Layer::kUnderlay;
   } else {
+    outgoing.tenant = tenant_of(place, tables);
     outgoing.headers.segment_id = id_on_wire(place, tables);
     outgoing.headers.tunnel_end = packet.peer;
   }
@@ -103,6 +109,7 @@ void ArpStage::ask_segment(const Neighbour& neighbour, const Tables& tables, Tic
   if (!asks_owner(neighbour)) return say_to_segment(request, from, tables, now);
   Outgoing outgoing;
   outgoing.attachment = from.attachment;
+  outgoing.tenant = from.tenant;
   outgoing.headers = {.src = from.mac,
                       .dst = neighbour.at.mac,
                       .ether_type = kEtherTypeArp,
@@ -132,6 +139,7 @@ void ArpStage::announce_interface(std::uint32_t interface, const Tables& tables,
 void ArpStage::say_to_segment(const ArpMessage& message, const InterfaceEntry& from, const Tables& tables, Tick now) {
   Outgoing outgoing;
   outgoing.attachment = from.attachment;
+  outgoing.tenant = from.tenant;
   outgoing.headers = {
       .src = from.mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp, .segment_id = from.segment_id};
   if (!around_.attachments[from.attachment].is_tunnel()) return say(message, outgoing, now);

@@ -1,6 +1,8 @@
-// Packets that wait for a neighbour to answer: first in, first out, bounded in all and for each neighbour.
+// Packets that wait for a neighbour to answer: first in, first out, bounded in all, for each neighbour and for each
+// tenant, so that one who calls many that do not answer leaves the others their share.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <vector>
@@ -14,27 +16,35 @@ class HeldPackets {
   struct Options {
     std::uint32_t capacity = 256;
     std::uint32_t per_neighbour = 8;
+    std::uint32_t per_tenant = 64;
     std::uint32_t neighbours = 4096;  ///< capacity of the Neighbours whose indices are used
+    std::uint32_t tenants = 1024;     ///< slots
   };
+  enum class Pushed : std::uint8_t { kHeld, kFull, kTenantHasItsShare };
   struct Held {
     Outgoing outgoing;
     std::uint32_t waits_for = kNone;
   };
 
   explicit HeldPackets(const Options& options)
-      : ring_(options.capacity), of_neighbour_(options.neighbours), per_neighbour_(options.per_neighbour) {}
+      : ring_(options.capacity),
+        of_neighbour_(options.neighbours),
+        of_tenant_(options.tenants + 1),
+        per_neighbour_(options.per_neighbour),
+        per_tenant_(options.per_tenant) {}
 
   std::uint32_t size() const { return size_; }
 
-  /// False when a bound is reached.
-  bool push(const Held& held) {
-    if (size_ == ring_.size() || of_neighbour_[held.waits_for] >= per_neighbour_) return false;
+  Pushed push(const Held& held) {
+    if (size_ == ring_.size() || of_neighbour_[held.waits_for] >= per_neighbour_) return Pushed::kFull;
+    if (share_of(held) >= per_tenant_) return Pushed::kTenantHasItsShare;
     ++of_neighbour_[held.waits_for];
+    ++share_of(held);
     std::uint32_t at = head_ + size_;
     if (at >= ring_.size()) at -= static_cast<std::uint32_t>(ring_.size());
     ring_[at] = held;
     ++size_;
-    return true;
+    return Pushed::kHeld;
   }
 
   /// The one held longest; there is one.
@@ -44,13 +54,21 @@ class HeldPackets {
     if (++head_ == ring_.size()) head_ = 0;
     --size_;
     --of_neighbour_[held.waits_for];
+    --share_of(held);
     return held;
   }
 
  private:
+  // What is no tenant's, as ARP on the underlay, has a share of its own, the last.
+  std::uint32_t& share_of(const Held& held) {
+    return of_tenant_[std::min<std::size_t>(held.outgoing.tenant, of_tenant_.size() - 1)];
+  }
+
   std::vector<Held> ring_;
   std::vector<std::uint32_t> of_neighbour_;
+  std::vector<std::uint32_t> of_tenant_;  ///< by slot
   std::uint32_t per_neighbour_;
+  std::uint32_t per_tenant_;
   std::uint32_t head_ = 0;
   std::uint32_t size_ = 0;
 };

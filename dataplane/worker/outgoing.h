@@ -20,6 +20,7 @@ struct Outgoing {
   rte_mbuf* mbuf = nullptr;        ///< its data is the payload, nothing before, nothing behind
   FrameHeaders headers;            ///< what `next_hop` and the underlay tell is filled in by the sender
   std::uint32_t next_hop = kNone;  ///< index in Neighbours; kNone: headers.dst and tunnel_end are set
+  std::uint32_t tenant = kNone;    ///< slot: whose packet it is, or in whose segment it was said; kNone: nobody's
   std::uint8_t attachment = 0;
   Layer layer = Layer::kSegment;
 };

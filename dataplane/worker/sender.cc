@@ -15,7 +15,9 @@ Sender::Sender(const Options& options, const Attachments& attachments, Neighbour
       underlay_(neighbours),
       held_({.capacity = options.held_packets,
              .per_neighbour = options.held_per_next_hop,
-             .neighbours = neighbours.capacity()}) {}
+             .per_tenant = options.held_per_tenant,
+             .neighbours = neighbours.capacity(),
+             .tenants = options.tenants}) {}
 
 Sender::~Sender() {
   while (held_.size() > 0) rte_pktmbuf_free(held_.pop().outgoing.mbuf);
@@ -59,8 +61,15 @@ Sender::Obstacle Sender::resolve(Outgoing& outgoing, Tick now) {
 }
 
 Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
-  const bool hopeless = neighbours_[waits_for].state == NeighbourState::kFailed;
-  if (hopeless || !held_.push({outgoing, waits_for})) return die(outgoing.mbuf, Drop::next_hop_unresolved);
+  if (neighbours_[waits_for].state == NeighbourState::kFailed) return die(outgoing.mbuf, Drop::next_hop_unresolved);
+  switch (held_.push({outgoing, waits_for})) {
+    case HeldPackets::Pushed::kHeld:
+      break;
+    case HeldPackets::Pushed::kFull:
+      return die(outgoing.mbuf, Drop::next_hop_unresolved);
+    case HeldPackets::Pushed::kTenantHasItsShare:
+      return die(outgoing.mbuf, Drop::held_share_full);
+  }
   neighbours_.retain(waits_for);
   account_.held.set(held_.size());
   return {.kind = Fate::Kind::kHeld};

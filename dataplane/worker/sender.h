@@ -36,6 +36,8 @@ class Sender {
     std::vector<TransmitPath> paths;  ///< by port
     std::uint32_t held_packets = 256;
     std::uint32_t held_per_next_hop = 8;
+    std::uint32_t held_per_tenant = 64;
+    std::uint32_t tenants = 1024;  ///< slots
   };
 
   /// The references outlive the sender.

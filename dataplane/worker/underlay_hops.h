@@ -21,7 +21,7 @@ class UnderlayHops {
     Place& place = places_[(tunnel_end.host() ^ attachment.index * 0x9dU) % kPlaces];
     if (place.tunnel_end == tunnel_end && place.attachment == attachment.index) return place.index;
     const std::uint32_t index =
-        neighbours_.acquire(Link::underlay(attachment.index), attachment.underlay_next_hop(tunnel_end));
+        neighbours_.acquire(Link::underlay(attachment.index), attachment.underlay_next_hop(tunnel_end), kNone);
     if (index == kNone) return kNone;
     if (place.index != kNone) neighbours_.release(place.index);
     place = {tunnel_end, index, attachment.index};

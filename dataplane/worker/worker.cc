@@ -299,12 +299,14 @@ Outgoing Worker::outgoing_of(const Packet& packet) const {
     outgoing.headers.src = interface.mac;
     outgoing.headers.segment_id = interface.segment_id;
     outgoing.next_hop = egress.next_hop;
+    outgoing.tenant = interface.tenant;
   } else {
     outgoing.attachment = egress.attachment;
     outgoing.headers.src = around_.attachments.gateway_mac();
     outgoing.headers.dst = egress.environment_mac;
     outgoing.headers.segment_id = to_number(tables_->mapping_numbers[egress.mapping]);
     outgoing.headers.tunnel_end = egress.peer;
+    outgoing.tenant = tables_->mappings[egress.mapping].tenant;
   }
   return outgoing;
 }

@@ -253,7 +253,7 @@ TEST(FlowTable, takes_flows_to_the_last_entry_and_a_refused_opening_leaves_no_tr
 }
 
 TEST(NextHops, that_find_no_place_refuse_the_opening_without_a_trace) {
-  NatWorld world({.next_hops = 4});  // of which one link may hold half
+  NatWorld world({.next_hops = 4});  // of which one tenant may hold half
   EXPECT_TRUE(world.outbound(udp_to("10.0.1.10")).opened);
   EXPECT_TRUE(world.outbound(udp_to("10.0.1.11")).opened);
   EXPECT_TRUE(world.outbound(udp_to("10.0.1.12")).dropped(Drop::next_hop_table_full));

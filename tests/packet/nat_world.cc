@@ -114,7 +114,7 @@ NatWorld::NatWorld(const Options& options)
     : options_(options),
       home_({.key = kMicrosoftKey, .buckets = options.buckets, .workers = options.workers}),
       usage_(16),
-      neighbours_({.capacity = options.next_hops}),
+      neighbours_({.capacity = options.next_hops, .tenants = 16}),
       compiler_({.outside_attachments = {"tenants"},
                  .attachment_indices = {1},
                  .tenants = 16,

@@ -63,6 +63,7 @@ TEST(DataplaneConfig, IsReadWithDefaultsForWhatIsLeftOut) {
   tenants.encapsulation = Encapsulation::kVlan;
   expected.limits.flows = 1000;
   expected.limits.held_packets = 16;
+  expected.limits.held_per_tenant = 4;
   expected.timeouts.udp = 90s;
   EXPECT_EQ(config, expected);
 }
@@ -226,6 +227,8 @@ const Refusal kRows[] = {
     {"NothingOutside", "side: outside", "side: inside", "10: found no outside attachment; expected at least one"},
     {"HeldForOneBeyondHeldForAll", "held_packets: 16", "held_packets: 4",
      "22: found 8; expected at most held_packets, 4"},
+    {"HeldForATenantBeyondHalf", "held_packets: 16", "held_packets: 16, held_per_tenant: 9",
+     "22: found 9; expected at most half of held_packets, 8"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, DataplaneRefusal, testing::ValuesIn(kRows), row_name);

@@ -12,6 +12,7 @@ namespace {
 
 const Link kSubnet = Link::subnet(SubnetNumber{7});
 const Ipv4Address kRouter = Ipv4Address::of(10, 0, 1, 1);
+constexpr std::uint32_t kTenant = 3;
 const Binding kBinding{.mac = {{2, 0, 0, 0, 0, 9}}, .vtep = Ipv4Address::of(198, 51, 100, 11)};
 
 constexpr Neighbours::Options kSmall{
@@ -24,12 +25,12 @@ std::vector<std::uint32_t> due(Neighbours& neighbours, Tick now) {
 
 TEST(Neighbours, OfOneAddressOnTwoLinksAreTwo) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t one = neighbours.acquire(kSubnet, kRouter);
-  const std::uint32_t other = neighbours.acquire(Link::subnet(SubnetNumber{8}), kRouter);
-  const std::uint32_t underlay = neighbours.acquire(Link::underlay(7), kRouter);
+  const std::uint32_t one = neighbours.acquire(kSubnet, kRouter, kTenant);
+  const std::uint32_t other = neighbours.acquire(Link::subnet(SubnetNumber{8}), kRouter, kTenant);
+  const std::uint32_t underlay = neighbours.acquire(Link::underlay(7), kRouter, kTenant);
   EXPECT_NE(one, other);
   EXPECT_NE(one, underlay);
-  EXPECT_EQ(neighbours.acquire(kSubnet, kRouter), one);
+  EXPECT_EQ(neighbours.acquire(kSubnet, kRouter, kTenant), one);
   EXPECT_EQ(neighbours[one].references, 2U);
   EXPECT_EQ(neighbours.find(kSubnet, kRouter), one);
   EXPECT_EQ(neighbours.find(kSubnet, Ipv4Address::of(10, 0, 1, 2)), kNone);
@@ -37,7 +38,7 @@ TEST(Neighbours, OfOneAddressOnTwoLinksAreTwo) {
 
 TEST(Neighbours, IsAskedForAtOnceAndAgainUntilAttemptsRunOut) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   EXPECT_EQ(due(neighbours, 0), std::vector{index});
   EXPECT_TRUE(due(neighbours, 999).empty());
   EXPECT_EQ(due(neighbours, 1000), std::vector{index});
@@ -51,7 +52,7 @@ TEST(Neighbours, IsAskedForAtOnceAndAgainUntilAttemptsRunOut) {
 
 TEST(Neighbours, ThatFailedIsAskedForAgainWhenWantedLater) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   for (Tick now = 0; now <= 3000; now += 1000) due(neighbours, now);
   neighbours.want(index, 3500);
   EXPECT_EQ(neighbours[index].state, NeighbourState::kFailed) << "too soon";
@@ -64,7 +65,7 @@ TEST(Neighbours, AnswersAreLearnedOnlyForWhatIsKnown) {
   Neighbours neighbours(kSmall);
   EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), kNone);
   EXPECT_EQ(neighbours.size(), 0U);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   EXPECT_FALSE(neighbours[index].usable());
   EXPECT_EQ(neighbours.learn(Link::subnet(SubnetNumber{8}), kRouter, kBinding, 5), kNone) << "another tenant's";
   EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), index);
@@ -75,7 +76,7 @@ TEST(Neighbours, AnswersAreLearnedOnlyForWhatIsKnown) {
 
 TEST(Neighbours, InUseAreAskedForBeforeTheirAnswerIsForgotten) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   neighbours.learn(kSubnet, kRouter, kBinding, 0);
   due(neighbours, 0);
   EXPECT_TRUE(due(neighbours, 59'999).empty());
@@ -93,50 +94,74 @@ TEST(Neighbours, InUseAreAskedForBeforeTheirAnswerIsForgotten) {
 
 TEST(Neighbours, NotInUseAreNotAskedFor) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   neighbours.learn(kSubnet, kRouter, kBinding, 0);
   neighbours.release(index);
   due(neighbours, 0);
   EXPECT_TRUE(due(neighbours, 60'000).empty());
-  EXPECT_EQ(neighbours.acquire(kSubnet, kRouter), index) << "still known";
+  EXPECT_EQ(neighbours.acquire(kSubnet, kRouter, kTenant), index) << "still known";
 }
 
 TEST(Neighbours, PlacesOfTheUnheldAreGivenAwayAndOthersNever) {
   Neighbours neighbours(kSmall);
   std::array<std::uint32_t, 8> held{};
   for (std::uint8_t i = 0; i < 8; ++i) {
-    held[i] = neighbours.acquire(Link::subnet(SubnetNumber{i / 4U}), Ipv4Address::of(10, 0, 1, i));
+    held[i] = neighbours.acquire(Link::subnet(SubnetNumber{i / 4U}), Ipv4Address::of(10, 0, 1, i), i / 4U);
   }
   const Ipv4Address one_more = Ipv4Address::of(10, 0, 1, 99);
-  EXPECT_EQ(neighbours.acquire(kSubnet, one_more), kNone);
+  EXPECT_EQ(neighbours.acquire(kSubnet, one_more, kTenant), kNone);
   due(neighbours, 0);
   neighbours.release(held[3]);
-  const std::uint32_t made = neighbours.acquire(kSubnet, one_more);
+  const std::uint32_t made = neighbours.acquire(kSubnet, one_more, kTenant);
   EXPECT_EQ(made, held[3]);
   EXPECT_EQ(neighbours.find(Link::subnet(SubnetNumber{0}), Ipv4Address::of(10, 0, 1, 3)), kNone);
   EXPECT_EQ(neighbours[made].state, NeighbourState::kUnresolved);
   EXPECT_EQ(due(neighbours, 1), std::vector{made});
 }
 
-TEST(Neighbours, OneLinkHoldsHalfOfTheTableAndNoMore) {
-  Neighbours neighbours({.capacity = 64, .secret = 3});
+TEST(Neighbours, OneTenantHoldsHalfOfTheTableOnHoweverManyLinksAndNoMore) {
+  Neighbours neighbours({.capacity = 64, .tenants = 8, .secret = 3});
+  const auto of_link = [](std::uint32_t i) { return Link::subnet(SubnetNumber{i % 5}); };
   std::uint32_t taken = 0;
   for (std::uint32_t i = 0; i < 64; ++i) {
-    if (neighbours.acquire(kSubnet, Ipv4Address::from_host(i)) != kNone) ++taken;
+    if (neighbours.acquire(of_link(i), Ipv4Address::from_host(i), kTenant) != kNone) ++taken;
   }
   EXPECT_EQ(taken, 32U);
-  EXPECT_NE(neighbours.acquire(Link::subnet(SubnetNumber{8}), kRouter), kNone);
-  EXPECT_NE(neighbours.acquire(kSubnet, Ipv4Address::from_host(0)), kNone) << "what is held stays reachable";
-  due(neighbours, 0);
-  due(neighbours, 0);
-  due(neighbours, 0);
-  neighbours.release(neighbours.find(kSubnet, Ipv4Address::from_host(1)));
-  EXPECT_NE(neighbours.acquire(kSubnet, Ipv4Address::from_host(1000)), kNone) << "what is not held takes no share";
+  EXPECT_NE(neighbours.acquire(Link::subnet(SubnetNumber{8}), kRouter, kTenant + 1), kNone);
+  EXPECT_NE(neighbours.acquire(Link::underlay(1), kRouter, kNone), kNone) << "the underlay is no tenant's";
+  EXPECT_NE(neighbours.acquire(of_link(0), Ipv4Address::from_host(0), kTenant), kNone) << "what is held is reachable";
+  neighbours.release(neighbours.find(of_link(1), Ipv4Address::from_host(1)));
+  EXPECT_NE(neighbours.acquire(kSubnet, Ipv4Address::from_host(1000), kTenant), kNone)
+      << "what is not held takes no share";
+}
+
+// Whatever one tenant holds and however fast another's neighbours come and go, what nobody holds is found at once.
+TEST(Neighbours, OfOneTenantsFloodNeverRefuseAnother) {
+  Neighbours neighbours({.capacity = 1024, .tenants = 8, .secret = 3});
+  for (std::uint32_t i = 0; i < 1024; ++i) neighbours.acquire(kSubnet, Ipv4Address::from_host(i), kTenant);
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    const std::uint32_t index = neighbours.acquire(Link::subnet(SubnetNumber{8}), Ipv4Address::from_host(i), 5);
+    ASSERT_NE(index, kNone) << i;
+    ASSERT_EQ(neighbours[index].address, Ipv4Address::from_host(i));
+    if (i >= 400) neighbours.release(neighbours.find(Link::subnet(SubnetNumber{8}), Ipv4Address::from_host(i - 400)));
+    if (i % 7 == 0) due(neighbours, i);
+  }
+}
+
+TEST(Neighbours, ThatTakeAQueuedPlaceAreAskedForOnce) {
+  Neighbours neighbours({.capacity = 1, .secret = 3});
+  neighbours.release(neighbours.acquire(kSubnet, kRouter, kTenant));
+  const Ipv4Address other = Ipv4Address::of(10, 0, 1, 2);
+  const std::uint32_t index = neighbours.acquire(kSubnet, other, kTenant);
+  ASSERT_NE(index, kNone);
+  EXPECT_EQ(neighbours.find(kSubnet, kRouter), kNone);
+  EXPECT_EQ(due(neighbours, 0), std::vector{index});
+  EXPECT_TRUE(due(neighbours, 1).empty());
 }
 
 TEST(Neighbours, TimeMayWrapRound) {
   Neighbours neighbours(kSmall);
-  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   const Tick late = ~Tick{0} - 500;
   EXPECT_EQ(due(neighbours, late), std::vector{index});
   EXPECT_TRUE(due(neighbours, late + 900).empty());
@@ -156,7 +181,7 @@ TEST(Neighbours, AgreeWithAPlainMap) {
     const auto held = references.find(key);
     switch (random() % 3) {
       case 0: {
-        const std::uint32_t index = neighbours.acquire(link, address);
+        const std::uint32_t index = neighbours.acquire(link, address, link.value);
         if (index == kNone) {
           ASSERT_EQ(held, references.end()) << "what is held is found";
           break;

@@ -128,6 +128,38 @@ TEST(Journey, PacketsForASilentNeighbourAreHeldInBoundsAndThenDropped) {
   EXPECT_EQ(dropped(world, Drop::next_hop_unresolved) - before, 20U);
 }
 
+TEST(Journey, OneTenantsPacketsInWaitLeaveAnotherItsShare) {
+  WorkerWorld world({.held_packets = 16, .held_per_next_hop = 8, .held_per_tenant = 4});
+  world.know_neighbours();
+  config::Table table = every_segment(2);
+  table.tenants.push_back({.account = "222222222222", .number = 2, .flow_limit = 0});
+  table.subnets[1].tenant = table.mappings[1].tenant = 1;
+  world.publish(table);
+  world.run();
+  const auto since = [&world, before = world.total()](Drop reason) {
+    return dropped(world, reason) - before.dropped[static_cast<std::size_t>(reason)];
+  };
+  const auto call_many = [&world](std::uint32_t mapping, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string server = "10.0.1." + std::to_string(100 + i);
+      world.arrive(kHosts, from_host(mapping) /
+                               (to_gateway() / (Ip{.src = "100.64.0.5", .dst = server} / Udp{.src = 5000, .dst = 53})));
+    }
+    world.run();
+  };
+  call_many(1, 30);
+  EXPECT_EQ(world.total().held, 4U);
+  EXPECT_EQ(since(Drop::held_share_full), 26U);
+  call_many(2, 3);
+  EXPECT_EQ(world.total().held, 7U);
+  EXPECT_EQ(since(Drop::held_share_full), 26U) << "the other tenant has its own share";
+  for (int second = 0; second < 6; ++second) world.run(1000);
+  EXPECT_EQ(world.total().held, 0U);
+  EXPECT_EQ(since(Drop::next_hop_unresolved), 7U);
+  call_many(1, 4);
+  EXPECT_EQ(since(Drop::held_share_full), 26U) << "shares are given back";
+}
+
 TEST(Journey, InterfaceAddressesAreAnsweredForOnTheirOwnSegment) {
   WorkerWorld world;
   world.know_neighbours();

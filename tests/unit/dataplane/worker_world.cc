@@ -100,6 +100,7 @@ void WorkerWorld::make_workers() {
     made.neighbours.capacity = 256;
     made.sender.held_packets = options_.held_packets;
     made.sender.held_per_next_hop = options_.held_per_next_hop;
+    made.sender.held_per_tenant = options_.held_per_tenant;
     for (std::uint16_t port = 0; port < kPorts; ++port) {
       const std::uint16_t device = ports_[port].device;
       if (made.port_of_device.size() <= device) made.port_of_device.resize(device + 1U);

@@ -31,6 +31,7 @@ class WorkerWorld {
     std::uint32_t flows = 4096;  ///< of each worker
     std::uint32_t held_packets = 64;
     std::uint32_t held_per_next_hop = 8;
+    std::uint32_t held_per_tenant = 64;
     std::uint32_t buffers = 8191;
     bool device_hashes = false;
     ToeplitzKey home_key = kMicrosoftKey;
