@@ -1,8 +1,9 @@
 // What a client and a worker host say to each other over the worker host's Unix SEQPACKET socket.
 //
 // The client sends one request with exactly three descriptors (stdin, stdout, stderr of the command) and then only
-// listens; the worker host answers "started" and, later, exactly one of "exited" or "error". A client that goes away
-// takes its environment along. Each message is one JSON object in one packet.
+// listens; the answers are "started" and, later, exactly one of "exited" or "error". Once an environment runs, they
+// come from its own first process, whether the worker host is there or not. A client that goes away takes its
+// environment along. Each message is one JSON object in one packet.
 #pragma once
 
 #include <chrono>

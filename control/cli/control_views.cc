@@ -1,9 +1,11 @@
 // What the control plane knows, as tables: status, functions, mappings, interfaces, worker hosts.
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "control/api/environment_client.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/text_table.h"
@@ -49,6 +51,18 @@ std::string state_of(const json& function) {
   const auto reason = member_text(function, "StateReasonCode");
   if (member_text(function, "LastUpdateStatus") == "InProgress" && state == "Active") return state + " (updating)";
   return state == "Active" || reason.empty() ? state : state + " (" + reason + ")";
+}
+
+/// What a worker host says of itself, when it runs on this machine; else an empty object.
+json own_status(const json& host) {
+  try {
+    const auto status = json::parse(control::EnvironmentClient::query_status(member_text(host, "Socket")));
+    // Worker hosts of other machines may have the same path.
+    if (member_text(status, "Name") == member_text(host, "Name")) return status;
+  } catch (const std::exception&) {
+    // Nobody is there, or nobody that speaks the protocol: the control plane's part is all there is to show.
+  }
+  return json::object();
 }
 
 }  // namespace
@@ -144,15 +158,22 @@ int show_leases(const Options& options) {
 }
 
 int show_worker_hosts(const Options& options) {
-  const auto answer = ControlConnection(options.control).get("/hypernat/v1/worker-hosts");
+  auto answer = ControlConnection(options.control).get("/hypernat/v1/worker-hosts");
+  TextTable table(
+      {"WORKER HOST", "LIVE", "ADDRESS", "BLOCK", "ZONE", "SLOTS", "FREE", "MADE IN", "MEMORY EACH", "SOCKET"});
+  for (auto& host : answer.at("WorkerHosts")) {
+    const auto own = own_status(host);
+    const auto slots = own.value("Slots", json::object());
+    const auto made = own.value("SlotsMade", json::object());
+    table.add({member_text(host, "Name"), member_text(host, "Live"), member_text(host, "Address"),
+               member_text(host, "Block"), member_text(host, "Zone"), member_text(host, "Slots"),
+               member_text(slots, "Free"), made.empty() ? "" : member_text(made, "Milliseconds") + " ms",
+               made.empty() ? "" : std::to_string(made.value("MemAvailableDropPerSlotBytes", 0LL) / 1024) + " KiB",
+               member_text(host, "Socket")});
+    if (!own.empty()) host["Status"] = own;
+  }
   if (options.output == Output::kJson) return print_json(answer);
-  std::cout << table_of(answer.at("WorkerHosts"), {{"WORKER HOST", "Name"},
-                                                   {"LIVE", "Live"},
-                                                   {"ADDRESS", "Address"},
-                                                   {"BLOCK", "Block"},
-                                                   {"ZONE", "Zone"},
-                                                   {"SLOTS", "Slots"},
-                                                   {"SOCKET", "Socket"}});
+  std::cout << table.to_string();
   return 0;
 }
 

@@ -42,7 +42,8 @@ void add_views(CLI::App& app, CommandLine& line) {
   add_view(app, line, "mappings", "Network configurations, and the functions that share them", show_mappings);
   add_view(app, line, "leases", "Interfaces of one environment each, made for `hypernat invoke --per-environment`",
            show_leases);
-  add_view(app, line, "worker-hosts", "Worker hosts, and the block of addresses each has", show_worker_hosts);
+  add_view(app, line, "worker-hosts", "Worker hosts, the block of addresses each has, and what its slots cost",
+           show_worker_hosts);
   add_view(app, line, "flows", "Flows that the data plane translates at this moment", show_flows);
   add_view(app, line, "drops", "Packets the data plane dropped, by reason", show_drops);
   add_view(app, line, "account", "The packet account of every worker; balance is 0 when it closes", show_account);

@@ -116,6 +116,7 @@ Environment EnvironmentLauncher::launch(const EnvironmentLaunch& launch) const {
     errno = error;
     throw_errno("starting an environment's process");
   }
+  handles.pid = static_cast<pid_t>(pid);
   handles.process = UniqueFd(process);
   return Environment(std::move(record), std::move(handles));
 }

@@ -36,12 +36,15 @@ struct EnvironmentLaunch {
 class Environment {
  public:
   struct Handles {
+    pid_t pid = -1;
     UniqueFd process;  ///< a pidfd
     UniqueFd doorbell;
   };
   Environment(EnvironmentRecord record, Handles handles) : record_(std::move(record)), handles_(std::move(handles)) {}
 
+  EnvironmentRecord& record() { return record_; }
   const EnvironmentRecord& record() const { return record_; }
+  pid_t pid() const { return handles_.pid; }
   /// Readable when everything in the environment has ended.
   int process() const { return handles_.process.get(); }
   /// Readable when nothing but the init is left; -1 when the init's could not be had.

@@ -96,10 +96,10 @@ std::string reason_to_end(const EnvironmentFacts& facts, const config::Workerhos
   return {};
 }
 
-EnvironmentRecord::EnvironmentRecord(std::filesystem::path path)
-    : path_(std::move(path)), file_(checked(::open(path_.c_str(), O_RDWR | O_CLOEXEC), "opening " + path_.string())) {
+EnvironmentRecord::EnvironmentRecord(std::filesystem::path path) : path_(std::move(path)) {
+  const UniqueFd file(checked(::open(path_.c_str(), O_RDONLY | O_CLOEXEC), "opening " + path_.string()));
   try {
-    facts_ = environment_facts_from_json(read_facts(file_, path_));
+    facts_ = environment_facts_from_json(read_facts(file, path_));
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(path_.string() + ": " + error.what());
   }
@@ -113,21 +113,19 @@ EnvironmentRecord EnvironmentRecord::create(const std::filesystem::path& directo
   checked(::flock(lock.get(), LOCK_EX | LOCK_NB), "locking " + draft);
   write_whole(lock, std::string(sizeof(EnvironmentLife), '\0') + to_json(facts), draft);
   checked(::rename(draft.c_str(), path.c_str()), "making " + path.string());
-  try {
-    return EnvironmentRecord(path);
-  } catch (...) {
-    ::unlink(path.c_str());
-    throw;
-  }
+  return {path, facts};
 }
 
 EnvironmentLife EnvironmentRecord::life() const {
+  const UniqueFd file(removed_.is_open() ? -1 : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   EnvironmentLife life;
-  const auto size = ::pread(file_.get(), &life, sizeof(life), 0);
+  const auto size = ::pread(file.is_open() ? file.get() : removed_.get(), &life, sizeof(life), 0);
   return size == sizeof(life) ? life : EnvironmentLife{};
 }
 
-void EnvironmentRecord::remove() const {
+void EnvironmentRecord::remove() {
+  if (removed_.is_open()) return;
+  removed_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   ::unlink(path_.c_str());
 }
 

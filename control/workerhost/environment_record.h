@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/types.h"
@@ -39,24 +40,28 @@ EnvironmentFacts environment_facts_from_json(const std::string& text);
 std::string reason_to_end(const EnvironmentFacts& facts, const config::WorkerhostConfig& config,
                           const Ipv4Prefix& block);
 
+/// Needs no descriptor for as long as the environment runs.
 class EnvironmentRecord {
  public:
-  /// Opens what is there. Throws std::system_error and std::invalid_argument.
+  /// Reads what is there. Throws std::system_error and std::invalid_argument.
   explicit EnvironmentRecord(std::filesystem::path path);
   /// Makes the file and locks it. `lock` is for the environment's process; closing it gives the lock up unless a copy
   /// is open elsewhere. Throws std::system_error.
   static EnvironmentRecord create(const std::filesystem::path& directory, const EnvironmentFacts& facts,
                                   UniqueFd& lock);
 
-  const std::filesystem::path& path() const { return path_; }
   const EnvironmentFacts& facts() const { return facts_; }
+  /// Also after `remove`, of the same environment.
   EnvironmentLife life() const;
-  void remove() const;
+  void remove();
 
  private:
+  EnvironmentRecord(std::filesystem::path path, EnvironmentFacts facts)
+      : path_(std::move(path)), facts_(std::move(facts)) {}
+
   std::filesystem::path path_;
-  UniqueFd file_;
   EnvironmentFacts facts_;
+  UniqueFd removed_;  ///< open when the file has no name any more
 };
 
 /// True while the environment's process, or whoever is just about to start it, lives.

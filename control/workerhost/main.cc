@@ -1,5 +1,6 @@
 // hypernat-workerhost: runs execution environments on one host.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -9,9 +10,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -45,17 +48,19 @@ void occupy_low_descriptors() {
   ::close(fd);
 }
 
-/// Each slot has a descriptor; each environment three more for a while.
+/// Each slot has a descriptor; each environment has its process, its connection and its doorbell.
 void raise_descriptor_limit(std::uint32_t slots) {
   constexpr rlim_t kBase = 256;
   const rlim_t wanted = kBase + rlim_t{slots} * 4;
   rlimit limit{};
   checked(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");
-  if (limit.rlim_max < wanted)
-    throw std::runtime_error(std::to_string(slots) + " slots need " + std::to_string(wanted) +
-                             " open files, the limit is " + std::to_string(limit.rlim_max) + " (ulimit -Hn)");
+  const rlim_t hard = limit.rlim_max;
+  limit.rlim_max = std::max(hard, wanted);
   limit.rlim_cur = limit.rlim_max;
-  checked(::setrlimit(RLIMIT_NOFILE, &limit), "raising the limit of open files");
+  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0)
+    throw std::runtime_error(
+        fmt::format("{} slots need {} open files; the limit is {} (ulimit -Hn) and cannot be raised: {}", slots, wanted,
+                    hard, std::strerror(errno)));
 }
 
 /// Nobody but root looks into a directory that we make.
@@ -139,12 +144,11 @@ void run(const config::WorkerhostConfig& config) {
   if (!block) return depart_early(config, signals.take().value_or(Departure::kEndAll), std::move(found));
   end_unfit(found, config, *block);
   const std::size_t taken_over = found.size();
-  const auto start = std::chrono::steady_clock::now();
   Server server({.config = config, .block = *block, .heartbeat = heartbeat, .signals = signals, .records = records},
                 std::move(found));
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   spdlog::info("worker host {}: {} slots in {}, made in {} ms; {} environments taken over; listening on {}",
-               config.name, config.slots, to_string(*block), took.count(), taken_over, config.socket.string());
+               config.name, config.slots, to_string(*block), server.making().took.count(), taken_over,
+               config.socket.string());
   server.run();
   spdlog::info("worker host {}: stopping", config.name);
 }

@@ -121,6 +121,7 @@ std::string Server::status() const {
   HostStatus status{.name = config_.name,
                     .block = block_,
                     .heartbeat = heartbeat_.state(),
+                    .making = network_.making(),
                     .steering_entries = network_.steering_entries(),
                     .counts = network_.counts()};
   const SlotPool& pool = slots_.pool();

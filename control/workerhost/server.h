@@ -43,6 +43,8 @@ class Server {
   /// addresses are then nobody's, what runs is ended, and starting again is the remedy.
   void run() { loop_.run(); }
 
+  const SlotMaking& making() const { return network_.making(); }
+
  private:
   void listen();
   void accept_clients();

@@ -202,7 +202,7 @@ void Session::on_environment_end() {
 
 void Session::release_slot() {
   if (!std::exchange(holds_slot_, false)) return;
-  const EnvironmentRecord& record = environment_->record();
+  EnvironmentRecord& record = environment_->record();
   if (record.life().ending == EnvironmentEnding::kTimeout)
     spdlog::info("function {}: its environment {} was ended when its time was up", record.facts().function,
                  to_string(record.facts().address));

@@ -46,8 +46,8 @@ class Session {
 
   /// What the environment is, for as long as it has a slot.
   const EnvironmentFacts* running() const;
-  /// As the worker host's /proc has it; 0 in the first moment.
-  std::int64_t pid() const { return environment_ ? environment_->record().life().pid : 0; }
+  /// Of its first process.
+  pid_t pid() const { return environment_ ? environment_->pid() : -1; }
 
  private:
   struct Message {

@@ -116,11 +116,14 @@ SlotNetwork::SlotNetwork(const config::WorkerhostConfig& config, const Ipv4Prefi
     throw std::runtime_error(fmt::format("{} slots do not fit the block {} ({} addresses for slots): lower `slots`",
                                          config_.slots, to_string(block_), slots_of_block(block_)));
   check_underlay();
+  const auto in_use_count = static_cast<std::uint32_t>(in_use.size());
   remove_devices();
   try {
+    const SlotMakingMeter meter;
     make_tunnel(in_use);
     make_slots(in_use);
     guard_slots();
+    making_ = meter.result(config_.slots - in_use_count);
   } catch (...) {
     slots_.clear();
     remove_devices();

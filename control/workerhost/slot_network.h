@@ -16,6 +16,7 @@
 #include "config/workerhost_config.h"
 #include "control/workerhost/net_namespace.h"
 #include "control/workerhost/netlink.h"
+#include "control/workerhost/slot_making.h"
 #include "control/workerhost/slot_pool.h"
 #include "control/workerhost/steering.h"
 
@@ -62,6 +63,7 @@ class SlotNetwork {
   /// When nothing that was in use at the start is so any more.
   void keep_nothing() { kept_.clear(); }
 
+  const SlotMaking& making() const { return making_; }
   std::size_t steering_entries() const { return steering_->entries(); }
   SteeringCounts counts() const { return steering_->counts(); }
 
@@ -85,6 +87,7 @@ class SlotNetwork {
   std::uint32_t group_;
   std::set<std::string> kept_;  ///< devices that were there before, and are in use
   bool is_left_ = false;
+  SlotMaking making_;
   NetlinkSocket netlink_;
   std::unique_ptr<Steering> steering_;
   std::vector<Slot> slots_;

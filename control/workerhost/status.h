@@ -9,6 +9,7 @@
 
 #include "config/types.h"
 #include "control/workerhost/heartbeat.h"
+#include "control/workerhost/slot_making.h"
 #include "control/workerhost/steering.h"
 
 namespace hypernat::workerhost {
@@ -34,6 +35,7 @@ struct HostStatus {
   Ipv4Prefix block;
   HeartbeatState heartbeat{};
   SlotStatus slots{};
+  SlotMaking making{};
   std::vector<EnvironmentStatus> environments{};
   std::size_t steering_entries = 0;
   SteeringCounts counts{};
@@ -42,7 +44,7 @@ struct HostStatus {
 /// An answer must fit one packet of the protocol: more environments than this are only counted.
 inline constexpr std::size_t kMostEnvironmentsListed = 256;
 
-/// {"Event":"status","Name","Block","Registered","RegistrationFailure","Slots":{…},"Running":n,"Environments":[…],
+/// {"Event":"status","Name","Block","Registered","RegistrationFailure","Slots":{…},"SlotsMade":{"Number","Milliseconds","MemAvailableDropPerSlotBytes"},"Running":n,"Environments":[…],
 /// "SteeringEntries":n,"Packets":{"outbound_sent","inbound_sent"},"Drops":{reason: count, …}}
 std::string to_json(const HostStatus& status);
 

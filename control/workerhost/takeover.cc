@@ -60,7 +60,8 @@ std::optional<FoundEnvironment> take_over(const std::filesystem::path& path) {
       UniqueFd doorbell = take_descriptor(process, kDoorbell);
       // Alive behind its lock after all of this: they are its own.
       if (network.is_open() && is_record_locked(path))
-        return FoundEnvironment{.environment = Environment(std::move(record), {.process = std::move(process),
+        return FoundEnvironment{.environment = Environment(std::move(record), {.pid = static_cast<pid_t>(life.pid),
+                                                                               .process = std::move(process),
                                                                                .doorbell = std::move(doorbell)}),
                                 .connection = std::move(connection),
                                 .network_namespace = std::move(network)};

@@ -81,6 +81,19 @@ TEST_F(Record, IsLockedExactlyAsLongAsTheProcessThatInheritedItLives) {
   EXPECT_FALSE(is_record_locked(path()));
 }
 
+TEST_F(Record, StillSpeaksOfItsOwnEnvironmentWhenTheSlotHasTheNextOne) {
+  auto record = EnvironmentRecord::create(directory_, example(), lock_);
+  record.remove();
+  UniqueFd next_lock;
+  auto next = EnvironmentRecord::create(directory_, example(), next_lock);
+  const EnvironmentLife life{.pid = 4711, .start_ticks = 99, .phase = EnvironmentPhase::kSaid};
+  ASSERT_EQ(::pwrite(lock_.get(), &life, sizeof(life), 0), static_cast<ssize_t>(sizeof(life)));
+  EXPECT_EQ(record.life().phase, EnvironmentPhase::kSaid);
+  EXPECT_EQ(next.life().phase, EnvironmentPhase::kForked);
+  record.remove();
+  EXPECT_EQ(list_records(directory_), std::vector{path()});
+}
+
 TEST_F(Record, ListsWholeRecordsAndRemovesDrafts) {
   EnvironmentRecord::create(directory_, example(), lock_);
   std::ofstream(directory_ / "4.new") << "half";

@@ -20,6 +20,7 @@ TEST(Status, HoldsSlotsEnvironmentsAndEveryCounterByName) {
                                  .mapping = 100,
                                  .pid = 4711,
                                  .age = std::chrono::milliseconds(1500)});
+  status.making = {.made = 8, .took = std::chrono::milliseconds(20), .available_memory_drop = 8 * 300'000};
   status.steering_entries = 4;
   status.counts[STEERING_OUTBOUND_SENT] = 7;
   status.counts[STEERING_OUTBOUND_SOURCE] = 9;
@@ -30,6 +31,8 @@ TEST(Status, HoldsSlotsEnvironmentsAndEveryCounterByName) {
   EXPECT_EQ(json["Slots"], (nlohmann::json{{"Total", 8}, {"Free", 5}, {"Used", 2}, {"Resting", 1}}));
   EXPECT_EQ(json["Environments"][0]["Address"], "100.64.0.4");
   EXPECT_EQ(json["Environments"][0]["Milliseconds"], 1500);
+  EXPECT_EQ(json["SlotsMade"],
+            (nlohmann::json{{"Number", 8}, {"Milliseconds", 20}, {"MemAvailableDropPerSlotBytes", 300'000}}));
   EXPECT_EQ(json["SteeringEntries"], 4);
   EXPECT_EQ(json["Packets"], (nlohmann::json{{"inbound_sent", 0}, {"outbound_sent", 7}}));
   EXPECT_EQ(json["Drops"]["outbound_source_address"], 9);
