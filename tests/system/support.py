@@ -46,6 +46,7 @@ class Environment:
         if told is None:
             raise machine.LabError(f"no environment of {function}", place + self.process.stderr.read())
         self.address, self.host, self.namespace = told.groups()
+        self.times = self.process.stderr.readline()
 
     def ask(self, command):
         """Standard output and errors of one command, in one text."""

@@ -1,6 +1,7 @@
 """The control plane through the operator's command: apply, refusals that name their reason, crashes at any instant."""
 
 import random
+import re
 import time
 
 import support
@@ -106,6 +107,16 @@ class WithDataPlane(support.LabTestCase):
         code, page, errors = self.invoke("acme-web")
         self.assertEqual((code, page), (0, "This is acme.\n"), errors)
         self.assertEqual(self.lab.tenants["acme"].clients(), {address})
+
+
+    def test_tells_how_long_the_start_of_an_environment_took(self):
+        environment = support.Environment(self.lab, "acme-web")
+        self.addCleanup(environment.close)
+        told = re.fullmatch(r"hypernat: attached (\d+) us after the request was read, command launched (\d+) us later\n",
+                            environment.times)
+        self.assertIsNotNone(told, environment.times)
+        attached, launched = map(int, told.groups())
+        self.assertTrue(attached < 1_000_000 and 0 < launched < 10_000_000, environment.times)
 
 
 class Crash(ControlTestCase):
