@@ -23,24 +23,34 @@ ApiResponse answer(int status, const Json& body) {
           .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-Json to_json(Lifecycle& lifecycle, const LeasedInterface& leased) {
-  const auto& lease = leased.lease;
+// A lease, and what is said of it beside its row.
+struct LeaseView {
+  LeasedInterface leased;
+  std::string reason;
+};
+
+LeaseView view(Lifecycle& lifecycle, LeasedInterface leased) {
+  auto reason = lifecycle.leases.reason(leased, lifecycle.live);
+  return {.leased = std::move(leased), .reason = std::move(reason)};
+}
+
+Json to_json(const LeaseView& view) {
+  const auto& lease = view.leased.lease;
   const bool is_pending = !lease.active_at && !lease.has_failed();
-  Json object{{"Id", lease.id()},
-              {"Account", lease.account},
-              {"FunctionName", lease.function},
-              {"State", lease.active_at ? "Active"
-                        : is_pending    ? "Pending"
-                                        : "Failed"},
-              {"StateReasonCode", is_pending ? "Creating" : lease.reason_code},
-              {"StateReason", lifecycle.leases.reason(leased, lifecycle.live)},
-              {"Mapping", lease.mapping_number},
-              {"MappingUid", lease.mapping},
-              {"RequestedAt", to_milliseconds(lease.requested_at)},
-              {"ExpiresAt", to_milliseconds(lease.expires_at)}};
-  if (leased.interface) {
-    object["InterfaceId"] = leased.interface->id();
-    object["Address"] = to_string(leased.interface->address);
+  Json object = Json::object();
+  object["Id"] = lease.id();
+  object["Account"] = lease.account;
+  object["FunctionName"] = lease.function;
+  object["State"] = lease.active_at ? "Active" : is_pending ? "Pending" : "Failed";
+  object["StateReasonCode"] = is_pending ? "Creating" : lease.reason_code;
+  object["StateReason"] = view.reason;
+  object["Mapping"] = lease.mapping_number;
+  object["MappingUid"] = lease.mapping;
+  object["RequestedAt"] = to_milliseconds(lease.requested_at);
+  object["ExpiresAt"] = to_milliseconds(lease.expires_at);
+  if (const auto& interface = view.leased.interface) {
+    object["InterfaceId"] = interface->id();
+    object["Address"] = to_string(interface->address);
   }
   const auto add_time = [&](const char* name, const std::optional<TimePoint>& time) {
     if (time) object[name] = to_milliseconds(*time);
@@ -51,16 +61,29 @@ Json to_json(Lifecycle& lifecycle, const LeasedInterface& leased) {
   return object;
 }
 
+// A list is asked for often while a thousand environments wait for theirs: the lock is held for the rows only, and no
+// tree of the whole answer is ever made.
+ApiResponse list(Controller& controller) {
+  const auto views = controller.read([](Lifecycle& lifecycle) {
+    std::vector<LeaseView> all;
+    for (auto& leased : list_leases(lifecycle.database)) all.push_back(view(lifecycle, std::move(leased)));
+    return all;
+  });
+  auto response = answer(200, Json::object());
+  response.body = R"({"Leases":[)";
+  for (const auto& each : views) {
+    if (&each != &views.front()) response.body += ',';
+    response.body += to_json(each).dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  response.body += "]}";
+  return response;
+}
+
 }  // namespace
 
 ApiResponse Api::leases(const ApiRequest& request, const PathParts& rest) {
   if (rest.empty() && request.method == "POST") return request_lease(request);
-  if (rest.empty() && request.method == "GET")
-    return answer(200, controller_.read([](Lifecycle& lifecycle) {
-      Json list = Json::array();
-      for (const auto& leased : list_leases(lifecycle.database)) list.push_back(to_json(lifecycle, leased));
-      return Json{{"Leases", list}};
-    }));
+  if (rest.empty() && request.method == "GET") return list(controller_);
   if (rest.size() != 1) throw unknown_operation(request);
   const auto uid = parse_lease_id(rest.front());
   if (!uid)
@@ -68,7 +91,8 @@ ApiResponse Api::leases(const ApiRequest& request, const PathParts& rest) {
                             '"');
   if (request.method == "GET")
     return answer(
-        200, controller_.read([&](Lifecycle& lifecycle) { return to_json(lifecycle, lifecycle.leases.lease(*uid)); }));
+        200,
+        to_json(controller_.read([&](Lifecycle& lifecycle) { return view(lifecycle, lifecycle.leases.lease(*uid)); })));
   if (request.method != "DELETE") throw unknown_operation(request);
   // Gone is what was asked for, whoever made it so: a caller that got no answer asks again.
   controller_.change([&](Lifecycle& lifecycle) { lifecycle.leases.erase(*uid, lifecycle.now); });
@@ -86,15 +110,15 @@ ApiResponse Api::request_lease(const ApiRequest& request) {
   if (fields.has("ProvisioningMilliseconds"))
     time = std::chrono::milliseconds(fields.number("ProvisioningMilliseconds", kProvisioningMilliseconds));
   fields.finish();
-  return answer(201, controller_.change([&](Lifecycle& lifecycle) {
-    const auto lease =
-        lifecycle.leases.request({.account = name.account,
-                                  .function = name.name,
-                                  .provisioning_time = time.value_or(lifecycle.settings.environment_time),
-                                  .lifetime = std::chrono::seconds(lifetime)},
-                                 lifecycle.now);
-    return to_json(lifecycle, lifecycle.leases.lease(lease.uid));
-  }));
+  return answer(201, to_json(controller_.change([&](Lifecycle& lifecycle) {
+                  const auto lease =
+                      lifecycle.leases.request({.account = name.account,
+                                                .function = name.name,
+                                                .provisioning_time = time.value_or(lifecycle.settings.environment_time),
+                                                .lifetime = std::chrono::seconds(lifetime)},
+                                               lifecycle.now);
+                  return view(lifecycle, lifecycle.leases.lease(lease.uid));
+                })));
 }
 
 }  // namespace hypernat::control

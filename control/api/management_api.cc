@@ -240,7 +240,7 @@ ApiResponse Api::mappings() {
   return answer(controller_.read([](Lifecycle& lifecycle) {
     Json list = Json::array();
     for (const auto& mapping : list_mappings(lifecycle.database)) list.push_back(mapping_json(lifecycle, mapping));
-    return Json{{"Mappings", list}};
+    return Json{{"Mappings", std::move(list)}};
   }));
 }
 
@@ -257,7 +257,7 @@ ApiResponse Api::interfaces() {
         if (mapping.lease != 0) object["Lease"] = lease_id(mapping.lease);
       }
     }
-    return Json{{"Interfaces", list}};
+    return Json{{"Interfaces", std::move(list)}};
   }));
 }
 

@@ -8,6 +8,9 @@ namespace {
 // The store's table is looked at again this often: it may lie on a disk that was emptied.
 constexpr unsigned kLooksBetweenComparisons = 20;
 
+// While more interfaces are due than one round makes, a table is published once in so many rounds.
+constexpr unsigned kRoundsBetweenTables = 10;
+
 }  // namespace
 
 Controller::Controller(const Parts& parts)
@@ -93,6 +96,10 @@ bool Controller::settle_once() {
       next_due_ = lifecycle.mappings.allot_due(lifecycle.now);
       lifecycle.leases.follow();
     });
+    // A table with a thousand of ten thousand new interfaces would be out of date at once; but none at all is worse.
+    const bool is_more_due = next_due_ && *next_due_ <= clock_.now();
+    unpublished_rounds_ = is_more_due ? unpublished_rounds_ + 1 : 0;
+    if (is_more_due && unpublished_rounds_ % kRoundsBetweenTables != 0) return true;
     publisher_.publish(lock, clock_.now());
     store_problem_ = publisher_.problem();
     transact([this](Lifecycle& lifecycle) {

@@ -125,6 +125,7 @@ class Controller {
   GroupCommit group_commit_;
   Lifecycle* shared_ = nullptr;  ///< that of the group being committed
   std::optional<TimePoint> next_due_;
+  unsigned unpublished_rounds_ = 0;
   std::string store_problem_;
   std::vector<config::DataplaneStatus> statuses_;
   std::set<std::string> live_nodes_;

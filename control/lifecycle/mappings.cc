@@ -121,18 +121,23 @@ void Mappings::release_unreferenced(TimePoint now) {
 
 std::optional<TimePoint> Mappings::allot_due(TimePoint now) {
   std::optional<TimePoint> next;
-  std::uint32_t allotted = 0;
-  AddressFloors floors;
-  for (auto& mapping : list_mappings(parts_.database, MappingState::kProvisioning)) {
+  std::vector<Mapping> ready;
+  visit_mappings(parts_.database, MappingState::kProvisioning, [&](Mapping mapping) {
     const ProvisioningRequest request{
         .mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time};
     if (parts_.provisioner.is_ready(request, now)) {
-      if (++allotted > kMostAtATime) return now;
-      allot(mapping, floors, now);
-    } else if (const auto ready = parts_.provisioner.ready_at(request)) {
-      next = std::min(next.value_or(*ready), *ready);
+      if (ready.size() == kMostAtATime) {
+        next = now;
+        return false;
+      }
+      ready.push_back(std::move(mapping));
+    } else if (const auto at = parts_.provisioner.ready_at(request)) {
+      next = std::min(next.value_or(*at), *at);
     }
-  }
+    return true;
+  });
+  AddressFloors floors;
+  for (auto& mapping : ready) allot(mapping, floors, now);
   return next;
 }
 

@@ -79,9 +79,10 @@ std::vector<Mapping> list_mappings(Database& database) {
   return read_mappings(database.query(std::string(kMappings) + "ORDER BY number"));
 }
 
-std::vector<Mapping> list_mappings(Database& database, MappingState state) {
-  return read_mappings(
-      database.query(std::string(kMappings) + "WHERE state = ?1 ORDER BY since, number", to_string(state)));
+void visit_mappings(Database& database, MappingState state, const std::function<bool(Mapping)>& visit) {
+  auto rows = database.query(std::string(kMappings) + "WHERE state = ?1 ORDER BY since, number", to_string(state));
+  while (rows.step())
+    if (!visit(read_mapping(rows))) return;
 }
 
 std::vector<Mapping> list_mappings(Database& database, MappingState state, TimePoint since, std::uint32_t most) {

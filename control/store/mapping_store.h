@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ std::optional<Mapping> find_mapping(Database& database, std::uint64_t uid);
 std::optional<Mapping> find_mapping(Database& database, std::uint32_t subnet, const std::vector<std::string>& groups);
 /// All, by number.
 std::vector<Mapping> list_mappings(Database& database);
-std::vector<Mapping> list_mappings(Database& database, MappingState state);
+/// Those in this state, the longest first, until `visit` returns false; it must not change mappings.
+void visit_mappings(Database& database, MappingState state, const std::function<bool(Mapping)>& visit);
 /// Those in this state since then or longer, at most `most`, the longest first.
 std::vector<Mapping> list_mappings(Database& database, MappingState state, TimePoint since, std::uint32_t most);
 /// Those that lost their last reference since this was last asked.

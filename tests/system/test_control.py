@@ -34,6 +34,15 @@ class ControlTestCase(support.LabTestCase):
     def apply(self, text, *options):
         return self.lab.hypernat("apply", self.file(text), *options).stdout
 
+    def settled(self):
+        """The state once nothing moves any more: every function waits for a data plane, and there is none."""
+        def state_if_settled():
+            state = self.state()
+            reasons = [function["StateReason"] for function in state["functions"]["Functions"]]
+            return all("no data plane is alive" in reason for reason in reasons) and state
+
+        return machine.wait_for("every function to wait for a data plane", state_if_settled)
+
     def state(self):
         return {kind: self.lab.hypernat_json(kind) for kind in ("functions", "mappings", "interfaces")}
 
@@ -41,7 +50,7 @@ class ControlTestCase(support.LabTestCase):
 class Apply(ControlTestCase):
     def test_twice_does_nothing_the_second_time(self):
         self.assertIn("applied: 16 created, 0 changed, 0 deleted", self.apply(EXAMPLE))
-        state, status = self.state(), self.lab.hypernat_json("status")
+        state, status = self.settled(), self.lab.hypernat_json("status")
         self.assertIn("nothing to do", self.apply(EXAMPLE))
         self.assertEqual(self.state(), state)
         self.assertEqual(self.lab.hypernat_json("status")["Generation"], status["Generation"])
@@ -135,7 +144,7 @@ class Crash(ControlTestCase):
             self.lab.start_control()
             self.assertTrue(before is None or self.table() is not None)
         self.apply(EXAMPLE)
-        state = self.state()
+        state = self.settled()
         self.assertEqual(len(state["functions"]["Functions"]), 5)
         self.assertEqual(len(state["interfaces"]["Interfaces"]), 3)
         addresses = {(entry["SubnetId"], entry["Address"]) for entry in state["interfaces"]["Interfaces"]}
@@ -143,7 +152,7 @@ class Crash(ControlTestCase):
 
     def test_brings_back_the_same_generation_and_interfaces(self):
         self.apply(EXAMPLE)
-        state, status, table = self.state(), self.lab.hypernat_json("status"), self.table()
+        state, status, table = self.settled(), self.lab.hypernat_json("status"), self.table()
         for _ in range(3):
             self.lab.processes["control"].kill()
             self.lab.start_control()
