@@ -1,7 +1,8 @@
 // Arrays that are allocated once, at start, and never grow.
 //
 // Large ones lie on 2 MiB boundaries and ask for huge pages, so that random access to millions of flows does not miss
-// the TLB as well. The memory lies where the creating thread first touches it.
+// the TLB as well. `allocate` touches every element: the memory lies where the policy of its thread says
+// (memory_node.h).
 #pragma once
 
 #include <sys/mman.h>

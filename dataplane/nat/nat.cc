@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "dataplane/flow/memory_node.h"
 #include "dataplane/nat/nat_state.h"
 #include "dataplane/nat/rewrite.h"
 #include "dataplane/nat/tcp_state.h"
@@ -74,6 +75,7 @@ Nat::~Nat() = default;
 
 std::unique_ptr<Nat> Nat::create(const Options& options, const Home& home, Neighbours& neighbours,
                                  TenantUsage& tenants) {
+  const MemoryNode node(options.numa_node);
   std::unique_ptr<State> state(new (std::nothrow) State(options, home, neighbours, tenants));
   if (!state || !state->allocate()) return nullptr;
   return std::unique_ptr<Nat>(new (std::nothrow) Nat(std::move(state)));

@@ -48,7 +48,7 @@ class Nat {
     Ipv4Address gateway = {};               ///< the environments' default gateway; nobody's destination
     FlowTimeouts timeouts = {};
     NatSecret secret = {};
-    int numa_node = -1;
+    int numa_node = -1;  ///< where the memory lies, that of the worker's core; -1: anywhere
   };
 
   /// Null when memory can not be had. `home`, `neighbours` and `tenants` outlive the NAT.

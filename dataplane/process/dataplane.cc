@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "dataplane/flow/memory_node.h"
+
 namespace hypernat::dataplane {
 namespace {
 
@@ -106,6 +108,7 @@ void Dataplane::make_workers() {
   }
   for (std::uint16_t number = 0; number < workers; ++number) {
     nat_names_.push_back("nat" + std::to_string(number));
+    const MemoryNode node(static_cast<int>(rte_lcore_to_socket_id(lcores_[number])));
     workers_.push_back(std::make_unique<Worker>(
         worker_options(number), Worker::Surroundings{*attachments_, home_, orders_, pool_->get(), *pass_mark}));
   }
