@@ -44,7 +44,8 @@ struct HostStatus {
 /// An answer must fit one packet of the protocol: more environments than this are only counted.
 inline constexpr std::size_t kMostEnvironmentsListed = 256;
 
-/// {"Event":"status","Name","Block","Registered","RegistrationFailure","Slots":{…},"SlotsMade":{"Number","Milliseconds","MemAvailableDropPerSlotBytes"},"Running":n,"Environments":[…],
+/// {"Event":"status","Name","Block","Registered","RegistrationFailure","Slots":{…},
+/// "SlotsMade":{"Number","Milliseconds","MemAvailableDropPerSlotBytes"},"Running":n,"Environments":[…],
 /// "SteeringEntries":n,"Packets":{"outbound_sent","inbound_sent"},"Drops":{reason: count, …}}
 std::string to_json(const HostStatus& status);
 

@@ -12,7 +12,7 @@ from workerhost_lab import LONG, SERVER, is_alive, processes_beside, run, wait_u
 
 
 class Deaths(TakeoverTestCase):
-    """Somebody is killed at a random moment of a start, a run or an end, again and again; one environment sees it all."""
+    """Somebody is killed at a random moment of a start, a run or an end, again and again; one environment lives on."""
 
     rounds = 600 if LONG else 120
     survivor = 0  # the process that is nobody's victim

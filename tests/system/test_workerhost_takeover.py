@@ -183,7 +183,8 @@ class Slots(TakeoverTestCase):
         self.assertEqual((status["Running"], status["Slots"]["Used"], status["Slots"]["Free"]), (3, 3, self.slots - 3))
         self.assertEqual(status["SteeringEntries"], 4)
         after = {one["Slot"]: one for one in status["Environments"]}
-        for event, function, mapping in ((acme, "acme-test", 100), (globex, "globex-test", 200), (alone, "acme-test", 0)):
+        rows = [(acme, "acme-test", 100), (globex, "globex-test", 200), (alone, "acme-test", 0)]
+        for event, function, mapping in rows:
             one = after[event["Slot"]]
             self.assertEqual((one["Function"], one["Mapping"], one["Address"], one["Pid"]),
                              (function, mapping, event["Address"], event["Pid"]))
@@ -196,7 +197,8 @@ class Slots(TakeoverTestCase):
         new = [self.started() for _ in range(self.slots - 3)]
         addresses = [event["Address"] for _, event in kept + new]
         self.assertEqual(len(set(addresses)), self.slots)
-        self.assertEqual(self.lab.run(["true"])[0]["Message"], "no slot is free: 8 of 8 run environments, 0 rest after one")
+        refusal = self.lab.run(["true"])[0]["Message"]
+        self.assertEqual(refusal, "no slot is free: 8 of 8 run environments, 0 rest after one")
         for environment, _ in kept:
             environment.close()
         wait_until(lambda: self.lab.status()["Slots"]["Free"] == 3, what="the slots of the former life")

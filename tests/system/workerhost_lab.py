@@ -207,7 +207,7 @@ state_directory: {self.folder}/wh1
     def is_listening(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"the worker host ended with {self.process.returncode}: {self.log_text()}")
-        # An environment that a killed worker host had just forked may hold its socket for a moment: only an answer counts.
+        # An environment that a killed worker host had just forked holds its socket for a moment: only an answer counts.
         with contextlib.suppress(OSError, ValueError):
             return bool(self.status())
         return False
