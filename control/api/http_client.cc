@@ -47,14 +47,16 @@ HttpClient::HttpClient(std::string target) : target_(std::move(target)) {
                               "\"; expected unix:/path, /path or http://host:port");
 }
 
-HttpResponse HttpClient::request(const HttpRequest& request) const {
-  return HttpSession(*this).request(request);
-}
-
 struct HttpSession::Connection {
   httplib::Client client;
   std::string host;  ///< for the header
 };
+
+HttpResponse HttpClient::request(const HttpRequest& request) const {
+  HttpSession session(*this);
+  session.connection_->client.set_keep_alive(false);
+  return session.request(request);
+}
 
 HttpSession::HttpSession(const HttpClient& client)
     : target_(client.target_),

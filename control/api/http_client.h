@@ -59,7 +59,9 @@ class HttpSession {
   HttpResponse request(const HttpRequest& request);
 
  private:
+  friend class HttpClient;
   struct Connection;
+
   std::string target_;
   std::unique_ptr<Connection> connection_;
 };

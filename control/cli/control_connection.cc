@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
-const std::string kFunctionsPage = "/2015-03-31/functions?MaxItems=1000";
+constexpr const char* kFunctionsPage = "/2015-03-31/functions?MaxItems=1000";
 
 ApiRefusal refusal_of(const control::HttpResponse& response) {
   ApiRefusal refusal{.status = response.status, .type = {}, .message = response.body};
@@ -97,7 +97,8 @@ nlohmann::json ControlConnection::functions(const std::string& account) const {
   auto functions = nlohmann::json::array();
   std::string marker;
   do {
-    const auto page = get(kFunctionsPage + (marker.empty() ? "" : "&Marker=" + encode_segment(marker)), account);
+    const auto page =
+        get(std::string(kFunctionsPage) + (marker.empty() ? "" : "&Marker=" + encode_segment(marker)), account);
     for (const auto& function : page.at("Functions")) functions.push_back(function);
     marker = page.contains("NextMarker") && page["NextMarker"].is_string() ? page["NextMarker"].get<std::string>() : "";
   } while (!marker.empty());

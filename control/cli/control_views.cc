@@ -95,23 +95,24 @@ int show_status(const Options& options) {
 int show_functions(const Options& options) {
   const ControlConnection control(options.control);
   const auto mappings = control.get("/hypernat/v1/mappings").at("Mappings");
+  std::map<std::pair<std::string, std::string>, std::vector<const json*>> mappings_of;  // by account and name
+  for (const auto& mapping : mappings)
+    for (const auto& name : mapping.at("Functions"))
+      mappings_of[{member_text(mapping, "Account"), name.get<std::string>()}].push_back(&mapping);
+
   auto all = json::array();
   TextTable table({"ACCOUNT", "FUNCTION", "STATE", "MAPPING", "INTERFACE", "ADDRESS"});
   for (const auto& account : control.accounts()) {
     for (const auto& function : control.functions(account)) {
       all.push_back(function);
       const auto name = member_text(function, "FunctionName");
-      bool has_mapping = false;
-      for (const auto& mapping : mappings) {
-        const auto users = mapping.value("Functions", json::array());
-        if (member_text(mapping, "Account") != account || std::find(users.begin(), users.end(), name) == users.end())
-          continue;
-        const auto& interfaces = mapping.value("Interfaces", json::array());
-        table.add({account, name, state_of(function), member_text(mapping, "Number"), members_of(interfaces, "Id"),
+      const auto& own = mappings_of[{account, name}];
+      for (const auto* mapping : own) {
+        const auto& interfaces = mapping->at("Interfaces");
+        table.add({account, name, state_of(function), member_text(*mapping, "Number"), members_of(interfaces, "Id"),
                    members_of(interfaces, "Address")});
-        has_mapping = true;
       }
-      if (!has_mapping) table.add({account, name, state_of(function)});
+      if (own.empty()) table.add({account, name, state_of(function)});
     }
   }
   if (options.output == Output::kJson) return print_json({{"Functions", all}});

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "control/lifecycle/refusal.h"
-#include "control/lifecycle/settler.h"
 #include "control/store/network_store.h"
 #include "tests/unit/control/world.h"
 
@@ -76,44 +75,6 @@ TEST(Changes, all_fail_when_their_group_cannot_be_committed) {
   EXPECT_THROW(group.perform([&] { ++worked; }), std::runtime_error);
   group.perform([&] { ++worked; });
   EXPECT_EQ(worked, 2);
-}
-
-TEST(Settling, follows_a_change_without_waiting_for_a_beat) {
-  TemporaryDirectory directory;
-  World world({.database = directory / "control.db", .provisioning_time = 0s, .control = {}});
-  world.declare();
-  const Settler settler(*world.controller, 1h);
-  world.create("web", {"subnet-a"}, {"sg-1"});
-  const auto waits = [&] { return world.function("web")["StateReason"].get<std::string>(); };
-  const auto limit = std::chrono::steady_clock::now() + 30s;
-  while (waits().find("no data plane is alive") == std::string::npos && std::chrono::steady_clock::now() < limit)
-    std::this_thread::yield();
-  EXPECT_NE(waits().find("no data plane is alive"), std::string::npos) << waits();
-}
-
-TEST(Settling, goes_on_while_changes_come_and_ends_with_all_of_them) {
-  TemporaryDirectory directory;
-  World world({.database = directory / "control.db", .provisioning_time = 0s, .control = {}});
-  world.declare();
-  {
-    const Settler settler(*world.controller, 5ms);
-    std::vector<std::thread> threads;
-    for (int thread = 0; thread < 4; ++thread)
-      threads.emplace_back([&, thread] {
-        for (int i = 0; i < 20; ++i) {
-          const auto name = "f" + std::to_string(thread) + "-" + std::to_string(i);
-          world.create(name, {i % 2 == 0 ? "subnet-a" : "subnet-b"}, {thread % 2 == 0 ? "sg-1" : "sg-2"});
-          if (i % 3 == 0) world.call("DELETE", "/2015-03-31/functions/" + name);
-        }
-      });
-    for (auto& thread : threads) thread.join();
-  }
-  world.run();
-  world.run();
-  EXPECT_EQ(world.table().mappings.size(), 4U);
-  for (const auto& mapping : world.mappings()) EXPECT_EQ(mapping["State"], "Active");
-  EXPECT_EQ(world.state("f0-1"), "Active");
-  EXPECT_EQ(world.state("f0-0"), "none");
 }
 
 }  // namespace
