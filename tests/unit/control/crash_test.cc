@@ -155,7 +155,8 @@ class Actor {
   // Requests a lease, or gives one back when there are many.
   void lease(char function) {
     std::vector<std::string> present;
-    for (const auto& each : Json::parse(plane_.ask("GET", "/hypernat/v1/leases").body).at("Leases"))
+    const auto answer = Json::parse(plane_.ask("GET", "/hypernat/v1/leases").body);
+    for (const auto& each : answer.at("Leases"))
       if (functions_.find(each["FunctionName"].get<std::string>()) != std::string::npos) present.push_back(each["Id"]);
     if (present.size() >= kMostLeases) {
       const auto uid = parse_lease_id(present.front()).value();
@@ -184,7 +185,8 @@ class Actor {
   const Settler settler(*plane.controller, 10ms);
   std::vector<std::thread> threads;
   for (const char* functions : {"ab", "cd", "ef"})
-    threads.emplace_back([&, functions] { Actor(plane, notes, functions, seed++).act_forever(); });
+    threads.emplace_back(
+        [&plane, notes, functions, own_seed = seed++] { Actor(plane, notes, functions, own_seed).act_forever(); });
   threads.front().join();
   ::_exit(1);
 }

@@ -81,7 +81,9 @@ TEST(Settling, makes_a_thousand_interfaces_a_round_and_no_table_of_a_part_of_the
   EXPECT_GT(active, 900);
   EXPECT_LT(active, 1'100);
   world.controller->settle();
-  for (const auto& lease : world.call("GET", "/hypernat/v1/leases").body["Leases"]) EXPECT_EQ(lease["State"], "Active");
+  const auto settled = world.call("GET", "/hypernat/v1/leases").body["Leases"];
+  EXPECT_EQ(settled.size(), 1'100U);
+  for (const auto& lease : settled) EXPECT_EQ(lease["State"], "Active");
 }
 
 TEST(Settling, knows_when_an_interface_will_be_ready) {
