@@ -1,6 +1,5 @@
 // What workers give to each other: packets that are at home elsewhere or that the NAT passes on, copies of ARP, and the
 // NAT's reports.
-#include <algorithm>
 #include <cstring>
 
 #include "dataplane/worker/worker.h"
@@ -8,7 +7,7 @@
 namespace hypernat::dataplane {
 namespace {
 
-constexpr std::size_t kReportsAtOnce = 32;
+constexpr unsigned kReportsAtOnce = 32;
 
 }  // namespace
 
@@ -60,20 +59,20 @@ void Worker::flush_hand_over() {
   }
 }
 
-// As many as there were at first: more may come for ever.
+// No more than a ring holds: others may come for ever.
 void Worker::hear_reports() {
   std::array<void*, kReportsAtOnce> words;
   std::array<RedirectReport, kReportsAtOnce> reports;
   for (std::uint16_t from = 0; from < options_.reports_from_workers.size(); ++from) {
     rte_ring* ring = options_.reports_from_workers[from];
     if (ring == nullptr) continue;
-    for (unsigned left = rte_ring_count(ring); left > 0;) {
-      const unsigned count = rte_ring_dequeue_burst(ring, words.data(), words.size(), nullptr);
+    unsigned count = kReportsAtOnce;
+    for (unsigned heard = 0; count == kReportsAtOnce && heard < rte_ring_get_capacity(ring); heard += count) {
+      count = rte_ring_dequeue_burst(ring, words.data(), kReportsAtOnce, nullptr);
       for (unsigned i = 0; i < count; ++i) {
         reports[i] = RedirectReport::of_word(reinterpret_cast<std::uintptr_t>(words[i]));
       }
       nat_->hear(from, {reports.data(), count});
-      left -= std::min(left, count);
     }
   }
 }

@@ -264,9 +264,11 @@ void NatWorld::die(std::uint16_t worker, Delivery& delivery) {
   drop_packet(delivery.packet, Drop::home_ring_full);
 }
 
-void NatWorld::lose(std::uint16_t from, std::uint16_t to) {
+bool NatWorld::lose(std::uint16_t from, std::uint16_t to) {
+  if (ring(from, to).empty()) return false;
   die(from, *ring(from, to).front());
   ring(from, to).pop_front();
+  return true;
 }
 
 std::size_t NatWorld::carry(std::uint16_t from, std::uint16_t to) {

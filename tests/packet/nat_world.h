@@ -96,8 +96,8 @@ class NatWorld {
   Outcome outcome(std::size_t packet) const;
   /// What lies on one ring goes on, as one burst; returns how many packets.
   std::size_t carry(std::uint16_t from, std::uint16_t to);
-  /// The next packet of a ring dies as if the ring had been full.
-  void lose(std::uint16_t from, std::uint16_t to);
+  /// The next packet of a ring dies as if the ring had been full; false when there is none.
+  bool lose(std::uint16_t from, std::uint16_t to);
   /// Reports go from one worker to another; a full ring takes no more than `most`.
   std::size_t tell(std::uint16_t from, std::uint16_t to, std::size_t most = 1024);
   /// Everything goes on until nothing is on its way.

@@ -66,6 +66,7 @@ TEST(Threads, HandOverAndSwitchTablesUnderTraffic) {
   const std::uint64_t wanted = outbound(world) + std::uint64_t{kWorkers} * kFlows * kRounds;
   std::atomic<bool> stop{false};
   std::vector<std::future<std::size_t>> threads;
+  const Clock clock;
   TraceFilter filter;
   filter.left = 100;
   world.orders().trace.store(&filter);
@@ -93,7 +94,7 @@ TEST(Threads, HandOverAndSwitchTablesUnderTraffic) {
   stop.store(true);
   std::size_t delivered = 0;
   for (auto& thread : threads) delivered += thread.get();
-  world.run();  // what was on the rings when the threads stopped
+  world.run(clock.now());  // what was on the rings when the threads stopped, and no earlier than they did
   delivered += world.sent_packets(kTenants).size();
   EXPECT_GE(delivered, std::size_t{kWorkers} * kFlows * kRounds);
   EXPECT_GT(generation, 2U);
