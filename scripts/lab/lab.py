@@ -30,8 +30,9 @@ def binary(build, name):
     return path
 
 
-def lcores(workers, cpus):
-    """EAL's --lcores: a main lcore and the workers, spread over the CPUs."""
+def lcores(workers, cpus=None):
+    """EAL's --lcores: a main lcore and the workers, spread over the CPUs; those that we may use unless given."""
+    cpus = cpus or sorted(os.sched_getaffinity(0))
     return ",".join(f"{number}@{cpus[number % len(cpus)]}" for number in range(workers + 1))
 
 
@@ -83,6 +84,7 @@ class Lab:
         self.slots = slots  # of each worker host; None: as config/ says
         self.cpus = sorted(os.sched_getaffinity(0))
         self.idle = "sleep"
+        self.crowd = 0  # functions of others, each with a mapping of its own
         self.memory = Memory(self.folder, huge)
         self.tenants = {tenant.name: topology.TenantServers(tenant, self.folder / tenant.name) for tenant in topology.TENANTS}
         self.processes = {}
@@ -135,6 +137,8 @@ class Lab:
             (r"file_prefix: .*", f"file_prefix: {self.name}"),
             (r"--lcores=.*", f"--lcores={lcores(self.workers, self.cpus)}"),
             (r"idle: sleep", f"idle: {self.idle}"),
+            (r"  flows: 65536", f"  flows: 65536\n  mappings: {self.crowd + 4096}\n  interfaces: {self.crowd + 4096}\n"
+                                f"  subnets: {self.crowd // 100 + 1024}"),
             (r"lcores: \[1\]", f"lcores: {list(range(1, self.workers + 1))}")])
         process = self.launch("dataplane", [binary(self.build, "hypernat-dataplane"), "--config", config, "--",
                                             *self.memory.eal_arguments()])
@@ -144,7 +148,10 @@ class Lab:
             topology.let_tap_learn(tap)
 
     def start_control(self):
-        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s")])
+        quota = [(r"(mapping_reuse_after: .*)", r"\1\ninterfaces_per_vpc: 100000")] if self.crowd else []
+        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s"), *quota])
+        if self.crowd and not (self.folder / "control.db").exists():
+            machine.run(self.build / "tests/tools/fill_database", self.folder / "control.db", self.crowd)
         process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config])
         wait_for("the control plane to answer", lambda: self.hypernat("status", check=False).returncode == 0, watch=[process])
 

@@ -7,7 +7,6 @@
 #include <spdlog/spdlog.h>
 #include <stdlib.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -24,15 +23,12 @@
 #include "control/lifecycle/table_builder.h"
 #include "control/store/counters.h"
 #include "control/store/schema.h"
+#include "tests/tools/many_functions.h"
 
 namespace hypernat::control {
 namespace {
 
 using std::chrono::steady_clock;
-
-constexpr std::uint32_t kGroups = 100;
-constexpr std::uint32_t kSubnets = 10;  // of each account's VPC
-constexpr std::uint32_t kFunctionsPerChange = 1000;
 
 double seconds_since(steady_clock::time_point begun) {
   return std::chrono::duration<double>(steady_clock::now() - begun).count();
@@ -43,47 +39,6 @@ void measure(const char* what, Work work) {
   const auto begun = steady_clock::now();
   work();
   std::printf("%-52s %9.1f ms\n", what, 1000 * seconds_since(begun));
-}
-
-std::string numbered(const char* prefix, std::uint32_t number) {
-  return prefix + std::to_string(number);
-}
-
-std::string account_id(std::uint32_t account) {
-  return std::to_string(100'000'000'000ULL + account);
-}
-
-void declare(Controller::Lifecycle& lifecycle, std::uint32_t account) {
-  auto& networks = lifecycle.networks;
-  const auto id = account_id(account);
-  networks.put_account({.account = id, .number = 0, .name = numbered("tenant-", account), .flow_limit = 1000});
-  networks.put_vpc({.account = id, .id = "vpc-1", .cidr = parse_ipv4_prefix("10.0.0.0/16").value(), .resolver = {}});
-  for (std::uint32_t subnet = 0; subnet < kSubnets; ++subnet) {
-    const auto first = Ipv4Address::of(10, 0, static_cast<std::uint8_t>(subnet), 0);
-    networks.put_subnet({.number = 0,
-                         .account = id,
-                         .id = numbered("subnet-", subnet),
-                         .vpc = "vpc-1",
-                         .cidr = {first, 24},
-                         .zone = "a",
-                         .router = Ipv4Address::from_host(first.host() + 1),
-                         .segment = {.attachment = "tenants", .id = account * kSubnets + subnet + 1},
-                         .vteps = {Ipv4Address::of(198, 51, 100, 11)},
-                         .reserved = {},
-                         .route_table = {}});
-  }
-  for (std::uint32_t group = 0; group < kGroups; ++group)
-    networks.put_security_group({.account = id, .id = numbered("sg-", group), .vpc = "vpc-1", .egress = {}});
-}
-
-Function function_of(std::uint32_t index) {
-  const auto account = index / (kSubnets * kGroups);
-  Function function;
-  function.account = account_id(account);
-  function.name = numbered("f-", index);
-  function.network = {.subnets = {numbered("subnet-", index / kGroups % kSubnets)},
-                      .groups = {numbered("sg-", index % kGroups)}};
-  return function;
 }
 
 class Bench {
@@ -98,15 +53,7 @@ class Bench {
                                           .settings = {.interfaces_per_vpc = 100'000}});
   }
 
-  void fill(std::uint32_t mappings) {
-    for (std::uint32_t account = 0; account * kSubnets * kGroups < mappings + 1; ++account)
-      controller_->change([&](Controller::Lifecycle& lifecycle) { declare(lifecycle, account); });
-    for (std::uint32_t next = 0; next < mappings; next += kFunctionsPerChange)
-      controller_->change([&](Controller::Lifecycle& lifecycle) {
-        for (std::uint32_t i = next; i < std::min(next + kFunctionsPerChange, mappings); ++i)
-          lifecycle.functions.create(function_of(i), lifecycle.now);
-      });
-  }
+  void fill(std::uint32_t mappings) { make_many_functions(*controller_, mappings); }
 
   void settle() { controller_->settle(); }
   void beat() { controller_->beat(); }
@@ -127,14 +74,14 @@ class Bench {
   void change_one(std::uint32_t index) {
     measure("one more function: committed", [&] {
       controller_->change(
-          [&](Controller::Lifecycle& lifecycle) { lifecycle.functions.create(function_of(index), lifecycle.now); });
+          [&](Controller::Lifecycle& lifecycle) { lifecycle.functions.create(many_function(index), lifecycle.now); });
     });
     measure("  its table published", [&] { controller_->settle_once(); });
     measure("  a round in which nothing moves", [&] { settle(); });
     measure("  (the data plane reads and reports it)", [&] { report(); });
     measure("  and it is active", [&] { controller_->beat(); });
     const auto state = controller_->read([&](Controller::Lifecycle& lifecycle) {
-      const auto wanted = function_of(index);
+      const auto wanted = many_function(index);
       return lifecycle.functions.function(wanted.account, wanted.name).state;
     });
     if (state != FunctionState::kActive) std::printf("it is NOT active\n");
