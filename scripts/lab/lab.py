@@ -153,7 +153,8 @@ class Lab:
         if self.crowd and not (self.folder / "control.db").exists():
             machine.run(self.build / "tests/tools/fill_database", self.folder / "control.db", self.crowd)
         process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config])
-        wait_for("the control plane to answer", lambda: self.hypernat("status", check=False).returncode == 0, watch=[process])
+        wait_for("the control plane to answer", lambda: self.hypernat("status", check=False).returncode == 0,
+                 120 if self.crowd else 10, watch=[process])
 
     def start_worker_hosts(self):
         for host in topology.WORKER_HOSTS:
