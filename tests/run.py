@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import xml.etree.ElementTree as xml
 
@@ -24,15 +23,14 @@ PYTHON = "/usr/bin/python3"
 TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
          "meson", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
 
-# Without optimisation and with line numbers only, which halves the time. The address sanitizer's build is clang's, which
-# takes half as long as gcc's and holds the source against a second compiler's warnings; with the thread sanitizer gcc
-# sees errors that are none.
-QUICKLY = ["-Doptimization=0", "-Ddebug=false", "-Db_lundef=false"]
+# Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's
+# and holds the source against a second compiler's warnings; with the thread sanitizer gcc sees errors that are none.
+QUICKLY = ["-Doptimization=0", "-Db_lundef=false"]
 SANITIZERS = {
     "address": {
         "folder": "build-asan",
         "compiler": "clang++",
-        "options": [*QUICKLY, "-Db_sanitize=address,undefined", "-Dcpp_args=-g1"],
+        "options": [*QUICKLY, "-Db_sanitize=address,undefined"],
         "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
@@ -41,7 +39,7 @@ SANITIZERS = {
     "thread": {
         "folder": "build-tsan",
         "compiler": "g++",
-        "options": [*QUICKLY, "-Dwerror=false", "-Db_sanitize=thread", "-Dcpp_args=-g1 -DRTE_USE_C11_MEM_MODEL"],
+        "options": [*QUICKLY, "-Dwerror=false", "-Db_sanitize=thread", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
         "environment": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
         "wrapper": ["setarch", "-R"],
     },
@@ -168,22 +166,6 @@ def suites_of(sanitizer):
     return ["tsan"] if sanitizer == "thread" else []
 
 
-def build_sanitized_ahead():
-    """Builds what the sanitizers will want while system tests wait; whoever wants it says what is wrong with it."""
-    def work():
-        for name, sanitizer in SANITIZERS.items():
-            command = ["nice", "-n", "19", ROOT / "scripts/build", sanitizer["folder"], *sanitizer["options"], "--"]
-            environment = {**os.environ, "CXX": sanitizer["compiler"]}
-            for targets in (lambda: ["build.ninja"],
-                            lambda: targets_of([dict(test, folder=sanitizer["folder"])
-                                                for test in meson_tests(sanitizer["folder"], suites_of(name))])):
-                if subprocess.run([*command, *targets()], check=False, env=environment, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL).returncode != 0:
-                    return
-
-    threading.Thread(target=work, daemon=True).start()
-
-
 def run_system(tally, arguments, folder, kind, environment=None):
     """Runs the Python tests of the whole, as root, in namespaces of their own."""
     if os.geteuid() != 0:
@@ -251,8 +233,6 @@ def run(arguments, tally, started):
         run_meson(tally, "plain", "build", [], repeat_with_all=kind == "all")
     if kind in ("all", "system"):
         announce("system tests", started)
-        if kind == "all":
-            build_sanitized_ahead()
         if build("build"):
             run_system(tally, arguments, "build", "plain")
         else:

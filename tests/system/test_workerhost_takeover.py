@@ -6,9 +6,8 @@ import pathlib
 import select
 import signal
 import time
-import unittest
 
-from workerhost_lab import BLOCK, SERVER, Lab, is_alive, processes_beside, wait_until
+from workerhost_lab import BLOCK, SERVER, LabTestCase, is_alive, processes_beside, wait_until
 
 COUNT_UP = "i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exit 7"
 
@@ -26,19 +25,11 @@ def read_all(pipe, seconds=20):
         data += part
 
 
-class TakeoverTestCase(unittest.TestCase):
+class TakeoverTestCase(LabTestCase):
     """A worker host that each test may kill; it runs when the next one begins."""
 
-    slots = 8
-
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = Lab(cls.slots)
-        cls.addClassCleanup(cls.lab.close)
-        cls.lab.build_network()
-        cls.lab.start_servers()
-        cls.lab.control.start()
-        cls.lab.start()
+    def tearDown(self):
+        """That it ended is nothing that failed here."""
 
     def setUp(self):
         self.addCleanup(self.settle)  # after the environments were closed
@@ -48,13 +39,6 @@ class TakeoverTestCase(unittest.TestCase):
         if self.lab.process.poll() is not None:
             self.lab.start()
         self.wait_for_nothing()
-
-    def started(self, command=("sleep", "60"), **request):
-        environment = self.lab.environment(command, **request)
-        self.addCleanup(environment.close)
-        event = environment.event()
-        self.assertEqual(event["Event"], "started", event)
-        return environment, event
 
     def restart(self, number=signal.SIGKILL):
         self.lab.stop(number)
