@@ -248,10 +248,10 @@ class VxlanTwoWorkers(Vxlan):
     workers = 2
 
     def test_parallel_connections_are_handed_over_to_their_homes(self):
-        commands = [Process(f"curl{number}", ["curl", "-sf", "--max-time", "20", "-o", "/dev/null", f"http://{topology.WEB}/large.bin"],
+        commands = [Process(f"curl{number}", ["curl", "-sf", "--max-time", "60", "-o", "/dev/null", f"http://{topology.WEB}/large.bin"],
                             self.folder / f"curl{number}.log", namespace="wh1") for number in range(4)]
         for command in commands:
-            self.assertEqual(command.handle.wait(30), 0)
+            self.assertEqual(command.handle.wait(90), 0)
         moved = sum(self.telemetry.ask(f"/hypernat/account,{worker}")["taken_over"] for worker in range(2))
         self.assertGreater(moved, 0)
         time.sleep(0.2)
