@@ -71,7 +71,7 @@ std::string failures_text(const ModeResult& result) {
   std::string text;
   for (const auto& [name, count] : failures_of(result)) {
     const auto example = std::find_if(result.samples.begin(), result.samples.end(),
-                                      [&](const Sample& sample) { return sample.failure == name; });
+                                      [&name = name](const Sample& sample) { return sample.failure == name; });
     text += fmt::format("  {} x {}: {}\n", count, name, example->detail);
   }
   return text;
