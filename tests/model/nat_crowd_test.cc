@@ -148,7 +148,9 @@ TEST_P(CrowdOfWorkers, agrees_whenever_the_rings_are_quiet) {
   EXPECT_GT(crowd.opened_elsewhere, 0U);
   EXPECT_GT(crowd.redirected, 0U);
   EXPECT_GT(crowd.exhausted, 0U);
-  if (GetParam() > 2) EXPECT_GT(crowd.returned, 0U);  // with two workers it is a matter of luck
+  if (GetParam() > 2) {
+    EXPECT_GT(crowd.returned, 0U);  // with two workers it is a matter of luck
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, CrowdOfWorkers, testing::Values(2, 3, 16));
