@@ -66,7 +66,7 @@ std::uint32_t Neighbours::acquire(Link link, Ipv4Address address, std::uint32_t 
     ++size_;
     ask_soon(index);
   } else if (!held) {
-    unlink(index);
+    unheld_.remove(entries_, index);
   }
   Neighbour& entry = entries_[index];
   if (!held) {
@@ -81,20 +81,7 @@ void Neighbours::release(std::uint32_t index) {
   assert(entries_[index].references > 0);
   if (--entries_[index].references > 0) return;
   --share_of(entries_[index].tenant);
-  link_newest(index);
-}
-
-void Neighbours::link_newest(std::uint32_t index) {
-  entries_[index].newer = kNone;
-  entries_[index].older = newest_;
-  (newest_ == kNone ? oldest_ : entries_[newest_].newer) = index;
-  newest_ = index;
-}
-
-void Neighbours::unlink(std::uint32_t index) {
-  const Neighbour& entry = entries_[index];
-  (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
-  (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
+  unheld_.add_newest(entries_, index);
 }
 
 // A free entry, or the one that nobody has held for longest.
@@ -104,9 +91,9 @@ std::uint32_t Neighbours::take_place() {
     free_.pop_back();
     return index;
   }
-  const std::uint32_t index = oldest_;
+  const std::uint32_t index = unheld_.oldest();
   if (index == kNone) return kNone;
-  unlink(index);
+  unheld_.remove(entries_, index);
   remove(index);
   return index;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/types.h"
+#include "dataplane/flow/recency_list.h"
 #include "dataplane/packet/packet.h"
 
 namespace hypernat::dataplane {
@@ -109,8 +110,6 @@ class Neighbours {
   std::uint32_t bucket_of(std::uint64_t key) const;
   std::uint32_t take_place();
   void remove(std::uint32_t index);
-  void link_newest(std::uint32_t index);
-  void unlink(std::uint32_t index);
   void ask_soon(std::uint32_t index);
   bool ask(std::uint32_t index, Tick now);
 
@@ -123,9 +122,8 @@ class Neighbours {
   std::vector<std::uint32_t> shares_;  ///< held entries by tenant slot
   std::vector<std::uint32_t> free_;    ///< indices of entries nobody has
   std::uint32_t size_ = 0;
-  std::uint32_t cursor_ = 0;      ///< where `due` goes on
-  std::uint32_t newest_ = kNone;  ///< of the known entries that nobody holds
-  std::uint32_t oldest_ = kNone;
+  std::uint32_t cursor_ = 0;  ///< where `due` goes on
+  RecencyList unheld_;        ///< the known entries that nobody holds, by when they were given back
 };
 
 }  // namespace hypernat::dataplane

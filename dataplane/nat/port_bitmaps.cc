@@ -16,12 +16,12 @@ std::uint32_t PortBitmap::next_open_word(std::uint32_t index, std::uint32_t end)
 
 bool PortBitmaps::allocate(std::uint32_t count) {
   if (!bitmaps_.allocate(count) || !places_.allocate(count)) return false;
-  for (std::uint32_t i = 0; i < count; ++i) link_newest(i);
+  for (std::uint32_t i = 0; i < count; ++i) by_use_.add_newest(places_, i);
   return true;
 }
 
 PortBitmaps::Taken PortBitmaps::take(const FlowKey& owner) {
-  const std::uint32_t bitmap = oldest_;
+  const std::uint32_t bitmap = by_use_.oldest();
   Place& place = places_[bitmap];
   const Taken taken{.bitmap = bitmap, .evicted = place.used, .evicted_owner = place.owner};
   if (!place.used) ++in_use_;
@@ -35,34 +35,14 @@ PortBitmaps::Taken PortBitmaps::take(const FlowKey& owner) {
 void PortBitmaps::give_back(std::uint32_t bitmap) {
   places_[bitmap].used = false;
   --in_use_;
-  unlink(bitmap);
-  link_oldest(bitmap);
+  by_use_.remove(places_, bitmap);
+  by_use_.add_oldest(places_, bitmap);
 }
 
 void PortBitmaps::touch(std::uint32_t bitmap) {
-  if (newest_ == bitmap) return;
-  unlink(bitmap);
-  link_newest(bitmap);
-}
-
-void PortBitmaps::unlink(std::uint32_t bitmap) {
-  Place& place = places_[bitmap];
-  (place.newer == kNone ? newest_ : places_[place.newer].older) = place.older;
-  (place.older == kNone ? oldest_ : places_[place.older].newer) = place.newer;
-}
-
-void PortBitmaps::link_newest(std::uint32_t bitmap) {
-  places_[bitmap].newer = kNone;
-  places_[bitmap].older = newest_;
-  (newest_ == kNone ? oldest_ : places_[newest_].newer) = bitmap;
-  newest_ = bitmap;
-}
-
-void PortBitmaps::link_oldest(std::uint32_t bitmap) {
-  places_[bitmap].older = kNone;
-  places_[bitmap].newer = oldest_;
-  (oldest_ == kNone ? newest_ : places_[oldest_].older) = bitmap;
-  oldest_ = bitmap;
+  if (by_use_.newest() == bitmap) return;
+  by_use_.remove(places_, bitmap);
+  by_use_.add_newest(places_, bitmap);
 }
 
 }  // namespace hypernat::dataplane

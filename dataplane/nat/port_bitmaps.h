@@ -10,6 +10,7 @@
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/memory.h"
 #include "dataplane/flow/port_space.h"
+#include "dataplane/flow/recency_list.h"
 #include "dataplane/packet/packet.h"
 
 namespace hypernat::dataplane {
@@ -66,14 +67,10 @@ class PortBitmaps {
     std::uint32_t newer = kNone;
     std::uint32_t older = kNone;
   };
-  void unlink(std::uint32_t bitmap);
-  void link_newest(std::uint32_t bitmap);
-  void link_oldest(std::uint32_t bitmap);
 
   FixedArray<PortBitmap> bitmaps_;
   FixedArray<Place> places_;  ///< a list by use; those that are nobody's are its oldest
-  std::uint32_t newest_ = kNone;
-  std::uint32_t oldest_ = kNone;
+  RecencyList by_use_;
   std::uint32_t in_use_ = 0;
 };
 
