@@ -5,11 +5,13 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 #include <thread>
 
 #include "control/api/environment_client.h"
 #include "control/cli/errors.h"
+#include "control/cli/lease.h"
 
 namespace hypernat::coldstart {
 namespace {
@@ -27,6 +29,40 @@ constexpr std::chrono::milliseconds kLook{100};
 struct Failure {
   std::string name;
   std::string detail;
+};
+
+/// One of the few calls at a time.
+class Turn {
+ public:
+  explicit Turn(std::counting_semaphore<>& calls) : calls_(calls) { calls_.acquire(); }
+  ~Turn() { calls_.release(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::counting_semaphore<>& calls_;
+};
+
+/// A lease whose request and whose return wait for their turns.
+class LeaseInTurn {
+ public:
+  LeaseInTurn(std::counting_semaphore<>& calls, const cli::ControlConnection& control, const cli::HeldLease::Wish& wish)
+      : calls_(calls) {
+    const Turn turn(calls_);
+    lease_.emplace(control, wish);
+  }
+  ~LeaseInTurn() {
+    const Turn turn(calls_);
+    lease_.reset();
+  }
+  LeaseInTurn(const LeaseInTurn&) = delete;
+  LeaseInTurn& operator=(const LeaseInTurn&) = delete;
+
+  const std::string& id() const { return lease_->id(); }
+
+ private:
+  std::counting_semaphore<>& calls_;
+  std::optional<cli::HeldLease> lease_;
 };
 
 class Pipe {
@@ -97,16 +133,8 @@ std::vector<Sample> Invoker::run() {
   return samples;
 }
 
-json Invoker::call(const std::string& method, const std::string& path, const json& body) {
-  calls_.acquire();
-  const std::unique_ptr<std::counting_semaphore<>, void (*)(std::counting_semaphore<>*)> turn(
-      &calls_, [](std::counting_semaphore<>* calls) { calls->release(); });
-  return parts_.control.send(method, path, body, parts_.plan.account);
-}
-
 void Invoker::invoke(Sample& sample) {
   sample.moments.invoked = monotonic_ns();
-  sample.function = parts_.plan.function;
   try {
     attempt(sample);
   } catch (const Failure& failure) {
@@ -123,28 +151,14 @@ void Invoker::invoke(Sample& sample) {
 
 void Invoker::attempt(Sample& sample) {
   if (mode_ == Mode::kShared) return run_environment(sample, {});
-  const auto lease = take_lease(sample);
-  try {
-    await_lease(lease, sample);
-    run_environment(sample, lease);
-  } catch (...) {
-    give_back(lease, sample);
-    throw;
-  }
-  give_back(lease, sample);
-}
-
-std::string Invoker::take_lease(Sample& sample) {
   const Plan& plan = parts_.plan;
   sample.modelled_ns = std::chrono::nanoseconds(plan.provisioning).count();
-  const auto lifetime = std::chrono::ceil<std::chrono::seconds>(plan.provisioning) + kLeaseReserve;
-  return call("POST", "/hypernat/v1/leases",
-              {{"Account", plan.account},
-               {"FunctionName", plan.function},
-               {"ProvisioningMilliseconds", plan.provisioning.count()},
-               {"LifetimeSeconds", lifetime.count()}})
-      .at("Id")
-      .get<std::string>();
+  const LeaseInTurn lease(calls_, parts_.control,
+                          {.function = {.account = plan.account, .name = plan.function},
+                           .lifetime = std::chrono::ceil<std::chrono::seconds>(plan.provisioning) + kLeaseReserve,
+                           .provisioning_time = plan.provisioning});
+  await_lease(lease.id(), sample);
+  run_environment(sample, lease.id());
 }
 
 void Invoker::await_lease(const std::string& lease, Sample& sample) {
@@ -155,20 +169,14 @@ void Invoker::await_lease(const std::string& lease, Sample& sample) {
   sample.moments.has_lease = monotonic_ns();
 }
 
-// What fails here ends with the lease's lifetime.
-void Invoker::give_back(const std::string& lease, Sample& sample) {
-  try {
-    call("DELETE", "/hypernat/v1/leases/" + lease, nullptr);
-  } catch (const std::exception& error) {
-    if (sample.detail.empty()) sample.detail = error.what();
-  }
-}
-
 void Invoker::run_environment(Sample& sample, const std::string& lease) {
   const Plan& plan = parts_.plan;
   json question{{"Account", plan.account}, {"FunctionName", plan.function}};
   if (!lease.empty()) question["Lease"] = lease;
-  const auto place = call("POST", "/hypernat/v1/placements", question);
+  const auto place = [&] {
+    const Turn turn(calls_);
+    return parts_.control.send("POST", "/hypernat/v1/placements", question, plan.account);
+  }();
   sample.moments.placed = monotonic_ns();
   sample.worker_host = place.at("WorkerHost").get<std::string>();
   sample.mapping = place.at("Mapping").get<std::uint32_t>();

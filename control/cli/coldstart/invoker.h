@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <semaphore>
 #include <string>
 #include <vector>
@@ -31,12 +30,9 @@ class Invoker {
   std::vector<Sample> run();
 
  private:
-  nlohmann::json call(const std::string& method, const std::string& path, const nlohmann::json& body);
   void invoke(Sample& sample);
   void attempt(Sample& sample);
-  std::string take_lease(Sample& sample);
   void await_lease(const std::string& lease, Sample& sample);
-  void give_back(const std::string& lease, Sample& sample);
   void run_environment(Sample& sample, const std::string& lease);
 
   Parts parts_;

@@ -40,7 +40,6 @@ struct LeaseMoments {
 
 struct Sample {
   std::uint32_t number = 0;
-  std::string function;
   std::string worker_host;
   std::string address;
   std::uint32_t slot = 0;

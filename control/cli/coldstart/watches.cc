@@ -83,7 +83,6 @@ void LeaseWatch::ask() {
         .is_active = state == "Active",
         .failure = state == "Failed" ? cli::member_text(lease, "StateReasonCode") : std::string(),
         .reason = cli::member_text(lease, "StateReason"),
-        .mapping = static_cast<std::uint32_t>(integer(lease, "Mapping")),
         .moments = {.requested = integer(lease, "RequestedAt"),
                     .provisioned = integer(lease, "ProvisionedAt"),
                     .active = integer(lease, "ActiveAt")}};

@@ -48,7 +48,6 @@ class LeaseWatch {
     bool is_active = false;
     std::string failure{};  ///< AWS's reason code; empty: it did not fail
     std::string reason{};
-    std::uint32_t mapping = 0;
     LeaseMoments moments{};
   };
   /// Waits until the lease is active, has failed or is gone; nothing when the watch or the run ended first.
