@@ -73,9 +73,25 @@ void OpeningWatch::finish(std::vector<Sample>& samples) {
 LeaseWatch::LeaseWatch(const cli::ControlConnection& control)
     : control_(control), poller_(kLeaseInterval, [this] { ask(); }) {}
 
+// A question without an answer fails those who wait now; whoever waits next may find the control plane back.
 void LeaseWatch::ask() {
   if (waiting_ == 0) return;
-  std::map<std::string, State> states;
+  States states;
+  std::string problem;
+  try {
+    states = read();
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  const std::lock_guard lock(mutex_);
+  states_ = std::move(states);
+  problem_ = std::move(problem);
+  ++rounds_;
+  news_.notify_all();
+}
+
+LeaseWatch::States LeaseWatch::read() const {
+  States states;
   const auto answer = control_.get("/hypernat/v1/leases");
   for (const auto& lease : answer.at("Leases")) {
     const auto state = cli::member_text(lease, "State");
@@ -87,10 +103,7 @@ void LeaseWatch::ask() {
                     .provisioned = integer(lease, "ProvisionedAt"),
                     .active = integer(lease, "ActiveAt")}};
   }
-  const std::lock_guard lock(mutex_);
-  states_ = std::move(states);
-  ++rounds_;
-  news_.notify_all();
+  return states;
 }
 
 std::optional<LeaseWatch::State> LeaseWatch::wait(const std::string& lease, const std::atomic<bool>& interrupted) {
@@ -104,7 +117,9 @@ std::optional<LeaseWatch::State> LeaseWatch::wait(const std::string& lease, cons
     news_.wait_for(lock, kLook);
     const auto state = states_.find(lease);
     if (state != states_.end() && (state->second.is_active || !state->second.failure.empty())) found = state->second;
-    if (state == states_.end() && rounds_ >= first_round) found = State{.failure = "LeaseGone", .reason = "it expired"};
+    if (state != states_.end() || rounds_ < first_round) continue;
+    found = problem_.empty() ? State{.failure = "LeaseGone", .reason = "it expired"}
+                             : State{.failure = "ControlPlaneSilent", .reason = problem_};
   }
   --waiting_;
   return found;

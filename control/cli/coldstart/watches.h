@@ -46,22 +46,26 @@ class LeaseWatch {
 
   struct State {
     bool is_active = false;
-    std::string failure{};  ///< AWS's reason code; empty: it did not fail
+    std::string failure{};  ///< AWS's reason code, or why nobody knows; empty: it did not fail
     std::string reason{};
     LeaseMoments moments{};
   };
-  /// Waits until the lease is active, has failed or is gone; nothing when the watch or the run ended first.
+  /// Waits until the lease is active, has failed or is gone, or the control plane was asked in vain; nothing when the
+  /// run was interrupted first.
   std::optional<State> wait(const std::string& lease, const std::atomic<bool>& interrupted);
   void stop();
 
  private:
+  using States = std::map<std::string, State>;
   void ask();
+  States read() const;
 
   const cli::ControlConnection& control_;
   std::mutex mutex_;
   std::condition_variable news_;
-  std::map<std::string, State> states_;  ///< guarded by mutex_
-  std::uint64_t rounds_ = 0;             ///< likewise: answers so far
+  States states_;             ///< guarded by mutex_
+  std::string problem_;       ///< likewise: why the last question had no answer; empty when it had one
+  std::uint64_t rounds_ = 0;  ///< likewise: questions so far
   std::atomic<std::uint32_t> waiting_{0};
   Poller poller_;
 };
