@@ -5,16 +5,14 @@ Runs as the first process of namespaces of its own (enter.py); `launcher.py` sta
 
 import argparse
 import pathlib
-import signal
 import sys
 import time
 
 import lab as laboratory
-import machine
 import picture
 import topology
 from machine import wait_for
-from quickstart import Narrator, report
+from narrator import Narrator, narrated
 
 FUNCTION = "acme-web"
 SECONDS = 1800
@@ -55,18 +53,9 @@ def measure(lab, arguments, narrator):
 
 
 def main(words):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     arguments, narrator = parse_arguments(words), Narrator()
     lab = laboratory.Lab(arguments.folder, arguments.build, not arguments.no_huge, slots=arguments.slots)
-    with lab:
-        try:
-            measure(lab, arguments, narrator)
-        except machine.LabError as error:
-            report(error, lab, narrator)
-            return 1
-    return 0
+    return 0 if narrated(lab, lambda lab: measure(lab, arguments, narrator), narrator) else 1
 
 
 if __name__ == "__main__":

@@ -8,26 +8,11 @@ import os
 import pathlib
 import signal
 import sys
-import time
 
 import lab as laboratory
-import machine
 import story
 import topology
-
-
-class Narrator:
-    """Every step a line with its time; what belongs to a step is indented below it."""
-
-    def __init__(self):
-        self.started = float(os.environ["HYPERNAT_STARTED"])  # when the script was called, packages and build included
-
-    def step(self, text):
-        print(f"[{time.time() - self.started:5.1f} s] {text}", flush=True)
-
-    def say(self, text):
-        for line in text.rstrip().split("\n"):
-            print(f"          {line}", flush=True)
+from narrator import Narrator, narrated
 
 
 def parse_arguments(words):
@@ -87,28 +72,19 @@ def wait_for_the_end(folder):
         signal.pause()
 
 
-def report(error, lab, narrator):
-    narrator.step(f"FAILED: {error}")
-    for text in (error.evidence, lab.evidence()):
-        if text:
-            narrator.say(text)
-
-
 def main(words):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     arguments, narrator = parse_arguments(words), Narrator()
-    with laboratory.Lab(arguments.folder, arguments.build, not arguments.no_huge, arguments.workers) as lab:
-        try:
-            tell(lab, narrator)
-        except machine.LabError as error:
-            report(error, lab, narrator)
-            return 1
+
+    def body(lab):
+        tell(lab, narrator)
         narrator.step("done: everything above was seen to be so")
         if arguments.keep:
             print_what_next(lab)
             wait_for_the_end(lab.folder)
+
+    lab = laboratory.Lab(arguments.folder, arguments.build, not arguments.no_huge, arguments.workers)
+    if not narrated(lab, body, narrator):
+        return 1
     narrator.step("cleaned up")
     return 0
 
