@@ -64,7 +64,7 @@ bool Nat::State::allocate() {
                                              .hash = hash,
                                              .random = SecretRandom(options.secret.random, options.worker),
                                              .worker = options.worker}));
-  for (std::size_t slot = 0; slot < resets.size(); ++slot) resets[slot].left = options.resets_per_second;
+  for (std::size_t slot = 0; slot < resets.size(); ++slot) resets[slot] = Allowance(options.resets_per_second);
   sweep_cursor = flows.capacity();
   redirect_sweep_cursor = redirects.capacity();
   return ports != nullptr;
@@ -86,7 +86,7 @@ void Nat::switch_tables(const Tables& tables) {
   state.tables = &tables;
   for (const std::uint32_t slot : tables.new_tenants) {
     state.tenant_counters[slot].reset();
-    state.resets[slot] = {.left = state.options.resets_per_second, .counted = 0};
+    state.resets[slot] = Allowance(state.options.resets_per_second);
   }
   for (const std::uint32_t slot : tables.new_interfaces) {
     state.interface_counters[slot].reset();
@@ -282,7 +282,7 @@ void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
 
 void Nat::State::settle_drops(std::span<Packet* const> packets) {
   for (Packet* packet : packets) {
-    if (packet->verdict != Verdict::kDrop) continue;
+    if (packet->verdict != Verdict::kDrop && packet->verdict != Verdict::kAnswered) continue;
     lose(packet->pass);
     const bool inside = packet->side == Side::kInside;
     const std::uint32_t tenant = inside ? tables->mappings[packet->slot].tenant : tables->subnets[packet->slot].tenant;

@@ -61,8 +61,8 @@ class Nat {
   void switch_tables(const Tables& tables);
 
   /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
-  /// kDrop (bytes as they were), kReset (bytes as they were, egress as for an inbound packet) or kHandedOver (bytes as
-  /// they were): to go to the worker `pass.to`, with `pass`.
+  /// kDrop (bytes as they were), kAnswered (bytes as they were; dead as by kDrop, but the sender is to get `answer` by
+  /// way of `egress`) or kHandedOver (bytes as they were): to go to the worker `pass.to`, with `pass`.
   void translate(std::span<Packet* const> burst, Tick now);
   /// Bounded work: timers that are due, flows to sweep. Call once per burst.
   void maintain(Tick now);

@@ -1,5 +1,6 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, passing.cc what passes between workers, list.cc the view for people.
+// closing of flows, answering.cc what senders are told, passing.cc what passes between workers, list.cc the view for
+// people.
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 #include "dataplane/flow/flow_pool.h"
 #include "dataplane/flow/memory.h"
 #include "dataplane/flow/timer_wheel.h"
+#include "dataplane/nat/allowance.h"
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/port_bitmaps.h"
 #include "dataplane/nat/port_choice.h"
@@ -17,12 +19,6 @@
 #include "dataplane/nat/remote_use.h"
 
 namespace hypernat::dataplane {
-
-/// How many RSTs a tenant may still cause.
-struct ResetAllowance {
-  std::uint32_t left = 0;
-  Tick counted = 0;  ///< up to when it was topped up
-};
 
 struct Nat::State {
   State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage);
@@ -53,12 +49,14 @@ struct Nat::State {
   PortChoice::Result choose_port(Opening& opening);
   bool enter(Opening& opening, Tick now);
   void refuse_inbound(Packet& packet) const;
-  void refuse_segment(Packet& packet, std::uint32_t tenant, Tick now);
-  bool may_reset(std::uint32_t tenant, Tick now);
   bool judge_source(Packet& packet) const;
   bool judge_destination(Packet& packet, std::uint32_t subnet_slot) const;
   void close(std::uint32_t number);
   void free_flow(std::uint32_t number);
+
+  // answering.cc
+  void answer_inside(Packet& packet, const PacketAnswer& answer, Drop reason) const;
+  void refuse_segment(Packet& packet, std::uint32_t tenant, Tick now);
 
   // passing.cc
   static void pass_to(Packet& packet, std::uint16_t worker);
@@ -97,7 +95,7 @@ struct Nat::State {
   std::uint32_t redirect_sweep_cursor = 0;  ///< likewise
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
-  FixedArray<ResetAllowance> resets;  ///< by tenant slot
+  FixedArray<Allowance> resets;  ///< by tenant slot
 };
 
 }  // namespace hypernat::dataplane

@@ -210,39 +210,6 @@ void Nat::State::refuse_inbound(Packet& packet) const {
   drop_packet(packet, known ? Drop::no_flow : Drop::not_the_interface);
 }
 
-// A TCP segment from inside that has no flow and opens none: answered, so that the client does not hang.
-void Nat::State::refuse_segment(Packet& packet, std::uint32_t tenant, Tick now) {
-  if ((packet.tcp_flags & kTcpRst) != 0) {
-    drop_packet(packet, Drop::no_flow);
-    return;
-  }
-  if (!may_reset(tenant, now)) {
-    drop_packet(packet, Drop::reset_rate_limited);
-    return;
-  }
-  tenant_counters[tenant].resets.add();
-  packet.egress.mapping = packet.slot;
-  packet.egress.peer = packet.peer;
-  packet.egress.environment_mac = packet.environment_mac;
-  packet.egress.attachment = packet.attachment;
-  packet.verdict = Verdict::kReset;
-}
-
-bool Nat::State::may_reset(std::uint32_t tenant, Tick now) {
-  ResetAllowance& allowance = resets[tenant];
-  const std::uint64_t rate = options.resets_per_second;
-  const std::uint64_t earned = std::uint64_t{now - allowance.counted} * rate / 1000;
-  if (allowance.left + earned >= rate) {
-    allowance = {.left = options.resets_per_second, .counted = now};
-  } else if (earned > 0) {
-    allowance.left += static_cast<std::uint32_t>(earned);
-    allowance.counted += static_cast<Tick>(earned * 1000 / rate);  // what is left of the time counts next time
-  }
-  if (allowance.left == 0) return false;
-  --allowance.left;
-  return true;
-}
-
 bool Nat::State::judge_source(Packet& packet) const {
   if (is_martian(packet.src)) {
     drop_packet(packet, Drop::martian_source);

@@ -103,6 +103,25 @@ static_assert(sizeof(IcmpHeader) == 8);
 inline constexpr std::uint8_t kIcmpEchoReply = 0;
 inline constexpr std::uint8_t kIcmpEchoRequest = 8;
 
+/// The messages of RFC 792 that quote a packet, which follows; fields that a message does not have are zero.
+struct [[gnu::packed]] IcmpErrorHeader {
+  std::uint8_t type;
+  std::uint8_t code;
+  std::uint16_t checksum;
+  std::uint8_t pointer;   ///< parameter problem: the byte that is wrong
+  std::uint8_t length;    ///< of the quoted packet in 32-bit words, when an extension follows it (RFC 4884)
+  std::uint16_t mtu_be;   ///< fragmentation needed: of the next hop (RFC 1191)
+};
+static_assert(sizeof(IcmpErrorHeader) == 8);
+inline constexpr std::uint8_t kIcmpUnreachable = 3;
+inline constexpr std::uint8_t kIcmpSourceQuench = 4;
+inline constexpr std::uint8_t kIcmpRedirect = 5;
+inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
+inline constexpr std::uint8_t kIcmpParameterProblem = 12;
+inline constexpr std::uint8_t kIcmpNetUnreachable = 0;  ///< codes of kIcmpUnreachable
+inline constexpr std::uint8_t kIcmpFragmentationNeeded = 4;
+inline constexpr std::uint8_t kIcmpTtlExceeded = 0;  ///< a code of kIcmpTimeExceeded
+
 /// RFC 7348.
 struct [[gnu::packed]] VxlanHeader {
   std::uint8_t flags;

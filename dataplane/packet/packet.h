@@ -22,7 +22,7 @@ enum class Verdict : std::uint8_t {
   kPending,     ///< still on its way through the stages
   kForward,     ///< rewritten; `egress` says where to
   kDrop,        ///< `drop` says why
-  kReset,       ///< to be answered with a RST to the inside (RFC 9293 3.5.2), then done with
+  kAnswered,    ///< dies as by kDrop, and its sender is told: `answer`, by way of `egress`
   kConsumed,    ///< ARP: answered or learned from, and done with
   kHandedOver,  ///< with another worker: its home, or the one that `pass` names
 };
@@ -63,6 +63,19 @@ struct Pass {
   RedirectTicket ticket;
 };
 static_assert(sizeof(Pass) == 8);
+
+/// What the sender of a packet that dies is told.
+enum class AnswerKind : std::uint8_t {
+  kReset,           ///< RST (RFC 9293 3.10.7.1)
+  kTimeExceeded,    ///< ICMP time exceeded in transit
+  kNetUnreachable,  ///< ICMP destination unreachable, network
+  kTooBig,          ///< ICMP destination unreachable, fragmentation needed and DF set, with `mtu` (RFC 1191)
+};
+struct PacketAnswer {
+  AnswerKind kind{};
+  std::uint16_t mtu = 0;
+  Ipv4Address source;  ///< of ICMP: the address that speaks; a RST speaks for the destination
+};
 
 /// Where a packet leaves. Outbound: the outside attachment; inbound: the tunnel peer and environment of the flow.
 struct Egress {
@@ -112,6 +125,7 @@ struct Packet {
   // Set by whichever stage decides.
   Verdict verdict = Verdict::kPending;
   Drop drop{};
+  PacketAnswer answer;
   Egress egress;
 };
 

@@ -63,14 +63,28 @@ bool parse(std::string_view text, TraceFilter& filter) {
   return true;
 }
 
+const char* text_of(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::kReset:
+      return "RST";
+    case AnswerKind::kTimeExceeded:
+      return "ICMP time exceeded";
+    case AnswerKind::kNetUnreachable:
+      return "ICMP network unreachable";
+    case AnswerKind::kTooBig:
+      return "ICMP fragmentation needed";
+  }
+  return "";
+}
+
 std::string verdict_of(const TraceRecord& record) {
   switch (record.verdict) {
     case Verdict::kForward:
       return record.held ? "held" : "sent";
     case Verdict::kDrop:
       return "dropped: " + std::string(name_of(record.drop));
-    case Verdict::kReset:
-      return "answered with RST";
+    case Verdict::kAnswered:
+      return std::string("answered with ") + text_of(record.answer);
     case Verdict::kHandedOver:
       return "handed over";
     case Verdict::kConsumed:

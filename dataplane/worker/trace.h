@@ -45,6 +45,7 @@ struct TraceRecord {
   Verdict verdict = Verdict::kPending;
   bool held = false;
   Drop drop{};
+  AnswerKind answer{};  ///< of kAnswered
   PassKind pass = PassKind::kAtHome;  ///< of kHandedOver: why
   std::uint16_t to_worker = 0;        ///< likewise: to whom
 };

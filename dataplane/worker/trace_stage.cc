@@ -44,6 +44,7 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   record.opened = packet.opened;
   record.verdict = packet.verdict;
   record.drop = packet.drop;
+  record.answer = packet.answer.kind;
   record.pass = packet.pass.kind;
   record.to_worker = packet.pass.kind == PassKind::kAtHome ? record.home : packet.pass.to;
   const Egress& egress = packet.egress;

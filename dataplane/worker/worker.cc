@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "dataplane/attach/decapsulate.h"
-#include "dataplane/nat/reset.h"
+#include "dataplane/nat/answer.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -216,8 +216,9 @@ void Worker::leave(Burst& burst, Tick now) {
         nat_->lost(packet.pass);
         sender_.drop(mbuf, packet.drop);
         break;
-      case Verdict::kReset:
-        reset(packet, mbuf, now);
+      case Verdict::kAnswered:
+        answer(packet, now);
+        sender_.drop(mbuf, packet.drop);
         break;
       case Verdict::kHandedOver:
         hand_over(packet, mbuf);
@@ -288,7 +289,7 @@ void Worker::answer_mailbox(Tick now) {
   });
 }
 
-// Outbound by the flow's interface and next hop; inbound, and a RST, to the environment's own peer and MAC.
+// Outbound by the flow's interface and next hop; inbound to the environment's own peer and MAC; answers either way.
 Outgoing Worker::outgoing_of(const Packet& packet) const {
   const Egress& egress = packet.egress;
   Outgoing outgoing;
@@ -322,19 +323,19 @@ Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
   return sender_.send(outgoing, now);
 }
 
-void Worker::reset(const Packet& packet, rte_mbuf* mbuf, Tick now) {
+void Worker::answer(const Packet& packet, Tick now) {
   account_.originated.add();
-  rte_mbuf* answer = rte_pktmbuf_alloc(around_.pool);
-  if (answer == nullptr) {
-    account_.drop(Drop::no_buffer);
-  } else {
-    auto* bytes = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(answer, kResetBytes));
-    build_reset(packet, std::span<std::uint8_t, kResetBytes>(bytes, kResetBytes));
-    Outgoing outgoing = outgoing_of(packet);
-    outgoing.mbuf = answer;
-    sender_.send(outgoing, now);
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(around_.pool);
+  auto* bytes = mbuf == nullptr ? nullptr : reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(mbuf, kMaxAnswerBytes));
+  if (bytes == nullptr) {
+    sender_.drop(mbuf, Drop::no_buffer);
+    return;
   }
-  sender_.drop(mbuf, Drop::no_flow);
+  const std::size_t length = build_answer(packet, std::span<std::uint8_t, kMaxAnswerBytes>(bytes, kMaxAnswerBytes));
+  rte_pktmbuf_trim(mbuf, static_cast<std::uint16_t>(kMaxAnswerBytes - length));
+  Outgoing outgoing = outgoing_of(packet);
+  outgoing.mbuf = mbuf;
+  sender_.send(outgoing, now);
 }
 
 }  // namespace hypernat::dataplane

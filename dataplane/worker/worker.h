@@ -132,7 +132,7 @@ class Worker {
   void hear_reports();
   void send_reports();
   Fate forward(const Packet& packet, rte_mbuf* mbuf, Tick now);
-  void reset(const Packet& packet, rte_mbuf* mbuf, Tick now);
+  void answer(const Packet& packet, Tick now);
   Outgoing outgoing_of(const Packet& packet) const;
   void record(const Packet& packet, Instant at, TraceRecord& record) const;
   void keep_record(TraceRecord& record, const TraceFilter& filter, const Fate& fate);

@@ -118,9 +118,9 @@ class Crowd {
     ASSERT_LE(out.passes, 2U * workers_) << "no packet goes round for ever";
     opened_elsewhere += out.opened && out.passes > 0 ? 1 : 0;
     redirected += out.forwarded() && !out.opened && out.passes == 1 ? 1 : 0;
-    returned += out.verdict == Verdict::kReset && out.passes > 0 ? 1 : 0;
+    returned += out.verdict == Verdict::kAnswered && out.passes > 0 ? 1 : 0;
     exhausted += out.dropped(Drop::ports_exhausted) ? 1 : 0;
-    const bool fair = out.forwarded() || out.verdict == Verdict::kReset || out.dropped(Drop::ports_exhausted) ||
+    const bool fair = out.forwarded() || out.verdict == Verdict::kAnswered || out.dropped(Drop::ports_exhausted) ||
                       out.dropped(Drop::port_search_failed) || out.dropped(Drop::home_ring_full) ||
                       out.dropped(Drop::no_flow) || out.dropped(Drop::reset_rate_limited) ||
                       out.dropped(Drop::redirect_stale);

@@ -180,7 +180,7 @@ class Contest {
     if (inner.kind == Kind::kTcp && flags != "S") {
       const bool rst = flags.find('R') != std::string::npos;
       ASSERT_TRUE(rst ? out.dropped(Drop::no_flow)
-                      : out.verdict == Verdict::kReset || out.dropped(Drop::reset_rate_limited))
+                      : out.verdict == Verdict::kAnswered || out.dropped(Drop::reset_rate_limited))
           << flags << ' ' << out.text();
       ASSERT_EQ(out.bytes, sent.bytes());
       return;

@@ -286,13 +286,13 @@ class FlowGone : public Passing {
 TEST_F(FlowGone, a_segment_gets_the_reset_of_its_home_and_only_that) {
   const std::size_t packet = send(with_flags(gone_.datagram, "A"));
   there_and_back();
-  EXPECT_EQ(outcome(packet).verdict, Verdict::kReset);
+  EXPECT_EQ(outcome(packet).verdict, Verdict::kAnswered);
   EXPECT_EQ(outcome(packet).worker, kHome);
   EXPECT_EQ(outcome(packet).bytes, with_flags(gone_.datagram, "A").bytes());
   EXPECT_EQ(world_->tenant_counter(1, &TenantCounters::resets), 1U);
   EXPECT_EQ(world_->nat(kHome).redirects(), 0U) << "the packet has told what the report will";
   EXPECT_EQ(send(with_flags(gone_.datagram, "A")), packet + 1);
-  EXPECT_EQ(outcome(packet + 1).verdict, Verdict::kReset);
+  EXPECT_EQ(outcome(packet + 1).verdict, Verdict::kAnswered);
   EXPECT_EQ(outcome(packet + 1).passes, 0U);
   expect_nothing_stays();
 }
@@ -413,7 +413,7 @@ TEST_F(MappingReplaced, an_owner_that_swept_first_sends_packets_home) {
   const std::size_t packet = send(with_flags(flow_.datagram, "A"));
   world_->carry(kHome, kNext);
   world_->carry(kNext, kHome);
-  EXPECT_EQ(outcome(packet).verdict, Verdict::kReset) << outcome(packet).text();
+  EXPECT_EQ(outcome(packet).verdict, Verdict::kAnswered) << outcome(packet).text();
   world_->adopt(kHome);
   expect_nothing_stays();
 }

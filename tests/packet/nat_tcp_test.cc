@@ -213,13 +213,13 @@ TEST(TcpTimers, leave_nothing_behind) {
   EXPECT_EQ(connection.world.next_hops_held(), 0U);
   EXPECT_EQ(connection.world.interface_counter("eni-1", &InterfaceCounters::flows_open), 0U);
   EXPECT_TRUE(connection.server("PA").dropped(Drop::no_flow)) << "silence to the outside";
-  EXPECT_EQ(connection.client("PA").verdict, Verdict::kReset) << "the client must not hang";
+  EXPECT_EQ(connection.client("PA").verdict, Verdict::kAnswered) << "the client must not hang";
 }
 
 TEST(TcpOpening, is_for_a_syn_only) {
   for (const std::string flags : {"SA", "A", "PA", "FA", "FPA", "AU"}) {
     Connection connection;
-    EXPECT_EQ(connection.client(flags).verdict, Verdict::kReset) << flags;
+    EXPECT_EQ(connection.client(flags).verdict, Verdict::kAnswered) << flags;
     EXPECT_EQ(connection.world.open_flows(), 0U) << flags;
   }
   for (const std::string flags : {"S", "SPU", "SEC", "SU"}) {
@@ -323,7 +323,7 @@ TEST(TcpReset, goes_back_the_way_the_segment_came_and_leaves_its_bytes_alone) {
   const auto segment = Ip{.src = "100.64.16.9", .dst = kServer} / Tcp{.src = 4000, .dst = 80, .flags = "A"};
   const Environment from{.mapping = 2, .worker_host = "192.0.2.12", .mac = {{2, 0, 0, 0, 0, 9}}, .attachment = 0};
   const Outcome outcome = world.outbound(from, segment);
-  ASSERT_EQ(outcome.verdict, Verdict::kReset);
+  ASSERT_EQ(outcome.verdict, Verdict::kAnswered);
   EXPECT_EQ(outcome.bytes, segment.bytes());
   EXPECT_EQ(to_string(outcome.egress.peer), "192.0.2.12");
   EXPECT_EQ(to_string(outcome.egress.environment_mac), "02:00:00:00:00:09");
@@ -349,7 +349,7 @@ TEST(TcpReset, is_limited_per_tenant_and_second) {
     int count = 0;
     for (int i = 0; i < segments; ++i) {
       const Outcome outcome = world.outbound({.mapping = mapping}, segment(static_cast<std::uint16_t>(1000 + i)));
-      if (outcome.verdict == Verdict::kReset)
+      if (outcome.verdict == Verdict::kAnswered)
         ++count;
       else
         EXPECT_TRUE(outcome.dropped(Drop::reset_rate_limited)) << outcome.text();

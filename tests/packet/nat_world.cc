@@ -89,7 +89,7 @@ std::string Outcome::text() const {
       return "forwarded " + seen.src + " > " + seen.dst;
     case Verdict::kDrop:
       return "dropped: " + std::string(name_of(drop));
-    case Verdict::kReset:
+    case Verdict::kAnswered:
       return "reset";
     case Verdict::kHandedOver:
       return "handed over";
