@@ -21,7 +21,8 @@ PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
 TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
-         "meson", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "tcpdump", "unshare"]
+         "iperf3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump", "traceroute",
+         "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
 
 # Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's
 # and holds the source against a second compiler's warnings; with the thread sanitizer gcc sees errors that are none.
