@@ -319,6 +319,14 @@ std::uint32_t Nat::open_flows() const {
   return state_->flows.in_use();
 }
 
+std::uint32_t Nat::remotes() const {
+  return state_->remote_use.size();
+}
+
+std::uint32_t Nat::port_bitmaps() const {
+  return state_->bitmaps.in_use();
+}
+
 std::span<const InterfaceCounters> Nat::interface_counters() const {
   return {state_->interface_counters.data(), state_->interface_counters.size()};
 }

@@ -85,6 +85,10 @@ class Nat {
   std::uint32_t open_flows() const;
   /// Flows at home here that other workers own, or are about to.
   std::uint32_t redirects() const;
+  /// Remote endpoints that flows go to, counted for each interface and protocol.
+  std::uint32_t remotes() const;
+  /// Of the pool of bitmaps, those that keep somebody's ports.
+  std::uint32_t port_bitmaps() const;
   /// By slot, any thread.
   std::span<const InterfaceCounters> interface_counters() const;
   std::span<const TenantCounters> tenant_counters() const;

@@ -45,6 +45,9 @@ class Dataplane {
   /// Null stops tracing. The filter outlives the workers.
   void trace(const TraceFilter* filter) { orders_.trace.store(filter, std::memory_order_release); }
 
+  /// Packet buffers that are not in the pool: with the devices, in rings, held or on their way.
+  std::uint32_t buffers_in_use() const { return pool_->missing(); }
+
   std::vector<config::PortUse> port_use() const;
 
  private:

@@ -31,7 +31,8 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"/hypernat/info", handle<&Telemetry::info>, "Node, table in use, workers. No parameter"},
+    {"/hypernat/info", handle<&Telemetry::info>,
+     "Node, table in use, workers, what is in use of what was allocated. No parameter"},
     {"/hypernat/account", handle<&Telemetry::account>,
      "Packet account; it closes when balance is 0. Parameter: worker"},
     {"/hypernat/drops", handle<&Telemetry::drops>, "Dropped packets by reason. Parameter: worker"},
@@ -76,11 +77,15 @@ int Telemetry::info(const char*, Answer& answer) {
   const auto tables = dataplane_.tables().current();
   std::uint64_t flows = 0;
   std::uint64_t redirects = 0;
+  std::uint64_t remotes = 0;
+  std::uint64_t port_bitmaps = 0;
   for (const auto& worker : dataplane_.workers()) {
     const Mailbox::Answer* account = ask(*worker, Mailbox::Question::kAccount, 0);
     if (account == nullptr) continue;
     flows += account->open_flows;
     redirects += account->redirects;
+    remotes += account->remotes;
+    port_bitmaps += account->port_bitmaps;
   }
   answer.add("node", dataplane_.config().node)
       .add("dpdk", rte_version())
@@ -93,6 +98,9 @@ int Telemetry::info(const char*, Answer& answer) {
       .add("flows", flows)
       .add("flow_limit", std::uint64_t{dataplane_.config().limits.flows} * dataplane_.workers().size())
       .add("redirects", redirects)
+      .add("remotes", remotes)
+      .add("port_bitmaps", port_bitmaps)
+      .add("buffers_in_use", dataplane_.buffers_in_use())
       .add("milliseconds", dataplane_.clock().now());
   return 0;
 }

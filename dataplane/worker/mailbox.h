@@ -25,6 +25,8 @@ class Mailbox {
     AccountView account;
     std::uint32_t open_flows = 0;
     std::uint32_t redirects = 0;
+    std::uint32_t remotes = 0;
+    std::uint32_t port_bitmaps = 0;
     std::array<FlowView, kPage> flows{};
     std::array<Neighbour, kPage> neighbours{};
     std::size_t filled = 0;

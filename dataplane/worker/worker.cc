@@ -269,6 +269,8 @@ void Worker::answer_mailbox(Tick now) {
     answer.account = account_.read();
     answer.open_flows = nat_->open_flows();
     answer.redirects = nat_->redirects();
+    answer.remotes = nat_->remotes();
+    answer.port_bitmaps = nat_->port_bitmaps();
     answer.now = now;
     answer.filled = 0;
     answer.next = kNone;
