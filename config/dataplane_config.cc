@@ -10,8 +10,9 @@
 namespace hypernat::config {
 namespace {
 
-/// What VXLAN adds to an inner IPv4 packet: inner Ethernet, VXLAN, UDP and outer IPv4 headers (RFC 7348).
-constexpr std::uint16_t kVxlanOverhead = 14 + 8 + 8 + 20;
+/// What a tunnel adds to an inner IPv4 packet: inner Ethernet, VXLAN (RFC 7348) or Geneve without options (RFC 8926),
+/// UDP and outer IPv4 headers.
+constexpr std::uint16_t kTunnelOverhead = 14 + 8 + 8 + 20;
 
 void check_workers(const DataplaneConfig& config, Loader& loader) {
   std::set<unsigned> seen;
@@ -59,7 +60,8 @@ class AttachmentCheck {
       settle_mtu(attachment, *port, at);
     }
     check_mapping(attachment, at);
-    if (attachment.encapsulation == Encapsulation::kVxlan) {
+    if (is_tunnel(attachment.encapsulation)) {
+      settle_udp_port(attachment, at);
       check_tunnel(attachment, at);
     } else {
       refuse_tunnel_keys(attachment, at);
@@ -80,7 +82,7 @@ class AttachmentCheck {
   }
 
   void settle_mtu(AttachmentConfig& attachment, const PortConfig& port, const Path& at) {
-    const int overhead = attachment.encapsulation == Encapsulation::kVxlan ? kVxlanOverhead : 0;
+    const int overhead = is_tunnel(attachment.encapsulation) ? kTunnelOverhead : 0;
     const auto largest = static_cast<std::uint16_t>(port.mtu - overhead);
     if (!loader_.has(at / "mtu")) {
       attachment.mtu = largest;
@@ -88,6 +90,11 @@ class AttachmentCheck {
       loader_.refuse(at / "mtu", "an MTU of " + std::to_string(attachment.mtu),
                      "at most " + std::to_string(largest) + ", what port " + quote(port.name) + " leaves");
     }
+  }
+
+  void settle_udp_port(AttachmentConfig& attachment, const Path& at) {
+    if (loader_.has(at / "udp_port")) return;
+    attachment.udp_port = attachment.encapsulation == Encapsulation::kGeneve ? kGenevePort : kVxlanPort;
   }
 
   void check_mapping(const AttachmentConfig& attachment, const Path& at) {
@@ -105,8 +112,9 @@ class AttachmentCheck {
 
   void check_tunnel(const AttachmentConfig& attachment, const Path& at) {
     if (!attachment.address) {
-      loader_.refuse(at, "no \"address\" for the vxlan attachment " + quote(attachment.name),
-                     "the tunnel's own address, as 192.0.2.1/24");
+      loader_.refuse(
+          at, "no \"address\" for the " + to_string(attachment.encapsulation) + " attachment " + quote(attachment.name),
+          "the tunnel's own address, as 192.0.2.1/24");
       return;
     }
     if (!attachment.router) return;
@@ -121,7 +129,7 @@ class AttachmentCheck {
     for (const char* key : {"address", "router", "udp_port", "ttl", "df", "peers"}) {
       if (!loader_.has(at / key)) continue;
       loader_.refuse(at / key, quote(key) + " for a " + to_string(attachment.encapsulation) + " attachment",
-                     "it on a vxlan attachment only");
+                     "it on a vxlan or geneve attachment only");
     }
   }
 
@@ -195,6 +203,8 @@ std::string to_string(Encapsulation encapsulation) {
       return "vlan";
     case Encapsulation::kVxlan:
       return "vxlan";
+    case Encapsulation::kGeneve:
+      return "geneve";
   }
   return "";
 }

@@ -22,7 +22,15 @@ enum class Side : std::uint8_t { kInside, kOutside };
 
 /// What a packet wears on an attachment. Inside, a VLAN id or VNI is the mapping's number; outside, the table's
 /// segments name it.
-enum class Encapsulation : std::uint8_t { kPlain, kVlan, kVxlan };
+enum class Encapsulation : std::uint8_t { kPlain, kVlan, kVxlan, kGeneve };
+
+/// Whether frames travel in UDP between two addresses of an underlay.
+constexpr bool is_tunnel(Encapsulation encapsulation) {
+  return encapsulation == Encapsulation::kVxlan || encapsulation == Encapsulation::kGeneve;
+}
+
+inline constexpr std::uint16_t kVxlanPort = 4789;   ///< RFC 7348
+inline constexpr std::uint16_t kGenevePort = 6081;  ///< RFC 8926
 
 std::string to_string(Side side);
 std::string to_string(Encapsulation encapsulation);
@@ -67,13 +75,13 @@ struct AttachmentConfig {
   /// Largest inner IPv4 packet in bytes. The loader fills it: the port's MTU less what the tunnel adds.
   std::uint16_t mtu = 1500;
 
-  // Tunnels (vxlan) only; `address` is always set there.
+  // Tunnels (vxlan, geneve) only; `address` is always set there.
   std::optional<DeviceAddress> address;  ///< the tunnel's own end in the underlay
   std::optional<Ipv4Address> router;     ///< of the underlay; absent: every peer is a neighbour
-  std::uint16_t udp_port = 4789;
-  std::uint8_t ttl = 64;          ///< of the outer header
-  bool df = true;                 ///< DF of the outer header
-  std::vector<Ipv4Prefix> peers;  ///< prefixes that tunnel peers may have, beside those the table names
+  std::uint16_t udp_port = kVxlanPort;   ///< the loader fills it with the encapsulation's own
+  std::uint8_t ttl = 64;                 ///< of the outer header
+  bool df = true;                        ///< DF of the outer header
+  std::vector<Ipv4Prefix> peers;         ///< prefixes that tunnel peers may have, beside those the table names
 
   bool operator==(const AttachmentConfig&) const = default;
 };

@@ -86,26 +86,26 @@ Schema<AttachmentConfig> attachment_schema() {
       .required({"side", "The Lambda VPC is inside, the tenants' subnets are outside."}, &AttachmentConfig::side,
                 one_of<Side>({{"inside", Side::kInside}, {"outside", Side::kOutside}}))
       .required({"port", "The name of the port that carries it."}, &AttachmentConfig::port, name())
-      .required(
-          {"encapsulation", "What packets wear; inside, the VLAN id or VNI is the mapping's number."},
-          &AttachmentConfig::encapsulation,
-          one_of<Encapsulation>(
-              {{"plain", Encapsulation::kPlain}, {"vlan", Encapsulation::kVlan}, {"vxlan", Encapsulation::kVxlan}},
-              " (geneve is not supported yet)"))
+      .required({"encapsulation", "What packets wear; inside, the VLAN id or VNI is the mapping's number."},
+                &AttachmentConfig::encapsulation,
+                one_of<Encapsulation>({{"plain", Encapsulation::kPlain},
+                                       {"vlan", Encapsulation::kVlan},
+                                       {"vxlan", Encapsulation::kVxlan},
+                                       {"geneve", Encapsulation::kGeneve}}))
       .optional({"mapping", "Plain inside only, and required there: the number of the one mapping behind the port."},
                 &AttachmentConfig::mapping, mapping_number(), "none")
       .optional({"mtu", "The largest inner IPv4 packet."}, &AttachmentConfig::mtu,
-                integer<std::uint16_t>(576, 9'600, "bytes"), "the port's, less 50 for vxlan")
-      .optional({"address", "Vxlan only, and required there: the tunnel's own end and its prefix."},
+                integer<std::uint16_t>(576, 9'600, "bytes"), "the port's, less 50 for a tunnel")
+      .optional({"address", "Tunnels only, and required there: the tunnel's own end and its prefix."},
                 &AttachmentConfig::address, device_address(), "none")
-      .optional({"router", "Vxlan only: the way to peers outside the prefix."}, &AttachmentConfig::router,
+      .optional({"router", "Tunnels only: the way to peers outside the prefix."}, &AttachmentConfig::router,
                 ipv4_address(), "none: every peer is a neighbour")
-      .optional({"udp_port", "Vxlan only: the destination port of the tunnel."}, &AttachmentConfig::udp_port,
-                integer<std::uint16_t>(1, 65'535))
-      .optional({"ttl", "Vxlan only: TTL of the outer header."}, &AttachmentConfig::ttl,
+      .optional({"udp_port", "Tunnels only: the destination port of the tunnel."}, &AttachmentConfig::udp_port,
+                integer<std::uint16_t>(1, 65'535), "4789 for vxlan, 6081 for geneve")
+      .optional({"ttl", "Tunnels only: TTL of the outer header."}, &AttachmentConfig::ttl,
                 integer<std::uint8_t>(1, 255, "hops"))
-      .optional({"df", "Vxlan only: whether the outer header forbids fragments."}, &AttachmentConfig::df, yes_or_no())
-      .list({"peers", "Vxlan only: prefixes that peers may have, beside the ends that the mapping table names."},
+      .optional({"df", "Tunnels only: whether the outer header forbids fragments."}, &AttachmentConfig::df, yes_or_no())
+      .list({"peers", "Tunnels only: prefixes that peers may have, beside the ends that the mapping table names."},
             &AttachmentConfig::peers, ipv4_prefix(0, 32), {.least = 0, .most = 64});
   return schema;
 }

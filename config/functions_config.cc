@@ -79,13 +79,14 @@ class SegmentCheck {
       case Encapsulation::kVlan:
         return refuse_unless(1, 4'094, "VLAN id");  // IEEE 802.1Q-2018, table 9-2
       case Encapsulation::kVxlan:
+      case Encapsulation::kGeneve:
         return refuse_unless(1, kMaxNumber24, "VNI");
     }
   }
 
   void check_vteps(const SubnetConfig& subnet, const AttachmentConfig& attachment, const Path& at) {
     const std::string kind = "the " + to_string(attachment.encapsulation) + " attachment " + quote(attachment.name);
-    if (attachment.encapsulation != Encapsulation::kVxlan) {
+    if (!is_tunnel(attachment.encapsulation)) {
       if (!subnet.vteps.empty()) loader_.refuse(at / "vteps", "VTEPs on " + kind, "none");
       return;
     }

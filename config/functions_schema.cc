@@ -117,7 +117,7 @@ Schema<SubnetConfig> subnet_schema() {
       .optional({"zone", "The availability zone."}, &SubnetConfig::zone, name())
       .required({"router", "The way out of the subnet."}, &SubnetConfig::router, ipv4_address())
       .group({"segment", "Where the subnet meets the data plane."}, &SubnetConfig::segment, segment_schema())
-      .list({"vteps", "Ends of the segment's tunnels; required on a vxlan attachment."}, &SubnetConfig::vteps,
+      .list({"vteps", "Ends of the segment's tunnels; required on a vxlan or geneve attachment."}, &SubnetConfig::vteps,
             ipv4_address(), {.least = 0, .most = 64})
       .list({"reserved", "Addresses that machines of the subnet have; no interface gets one of them."},
             &SubnetConfig::reserved, ipv4_address(), {.least = 0, .most = 1024})

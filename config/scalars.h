@@ -70,9 +70,9 @@ Scalar<Duration> duration(Duration lowest, Duration highest) {
           .print = [](const Duration& value) { return print_duration(value); }};
 }
 
-/// One of a few words. `remark` follows them in messages.
+/// One of a few words.
 template <class V>
-Scalar<V> one_of(std::vector<std::pair<std::string, V>> words, const std::string& remark = "") {
+Scalar<V> one_of(std::vector<std::pair<std::string, V>> words) {
   std::string range;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) range += i + 1 == words.size() ? " or " : ", ";
@@ -81,7 +81,7 @@ Scalar<V> one_of(std::vector<std::pair<std::string, V>> words, const std::string
   return {.type = "word",
           .unit = "",
           .range = range,
-          .expected = range + remark,
+          .expected = range,
           .parse = [words](std::string_view text) -> std::optional<V> {
             for (const auto& [word, value] : words) {
               if (word == text) return value;

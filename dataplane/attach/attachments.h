@@ -31,12 +31,12 @@ struct Attachment {
   Ipv4Address address;
   Ipv4Prefix underlay;
   Ipv4Address router;  ///< zero: every peer is a neighbour
-  std::uint16_t udp_port = 4789;
+  std::uint16_t udp_port = config::kVxlanPort;
   std::uint8_t ttl = 64;
   bool df = true;
   std::vector<Ipv4Prefix> peers;  ///< empty: any
 
-  bool is_tunnel() const { return encapsulation == Encapsulation::kVxlan; }
+  bool is_tunnel() const { return config::is_tunnel(encapsulation); }
   bool may_be_peer(Ipv4Address peer) const;
   /// Who the underlay hands a packet for `peer` to.
   Ipv4Address underlay_next_hop(Ipv4Address peer) const {

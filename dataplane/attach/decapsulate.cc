@@ -1,5 +1,6 @@
 #include "dataplane/attach/decapsulate.h"
 
+#include "dataplane/attach/tunnel_header.h"
 #include "dataplane/packet/checksum.h"
 
 namespace hypernat::dataplane {
@@ -239,25 +240,31 @@ bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
   return false;
 }
 
-// RFC 7348 5. Reserved bits must be zero: a packet that uses them means something that is not understood here.
-Parsed parse_vxlan(Packet& packet, const Attachment& attachment, Carrier carrier, Bytes bytes, const Context& context) {
-  const auto* vxlan = bytes.take<VxlanHeader>();
-  if (vxlan == nullptr) return fail(packet, Drop::truncated);
-  const auto& reserved = vxlan->reserved0;
-  if (vxlan->flags != kVxlanVniPresent || (reserved[0] | reserved[1] | reserved[2] | vxlan->reserved1) != 0) {
-    return fail(packet, Drop::bad_tunnel_header);
-  }
+// What a tunnel carries to one of its segments, from a peer that may send there.
+Parsed parse_tunnel(Packet& packet, const Attachment& attachment, Carrier carrier, Bytes bytes,
+                    const Context& context) {
+  const TunnelHeader header = read_tunnel_header(attachment.encapsulation, {bytes.at, bytes.left});
+  if (header.refused) return fail(packet, *header.refused);
+  bytes = {bytes.at + header.bytes, bytes.left - header.bytes};
   if (attachment.side == Side::kInside) carrier.peer = context.tables.find_peer(carrier.tunnel_source);
   const bool may = attachment.may_be_peer(carrier.tunnel_source);
   if (!may || (attachment.side == Side::kInside && carrier.peer == nullptr))
     return fail(packet, Drop::unknown_tunnel_peer);
-  const std::uint32_t vni = std::uint32_t{vxlan->vni[0]} << 16 | std::uint32_t{vxlan->vni[1]} << 8 | vxlan->vni[2];
-  if (!enter_segment(packet, attachment, vni, context.tables)) return fail(packet, Drop::unknown_segment);
+  if (!enter_segment(packet, attachment, header.vni, context.tables)) return fail(packet, Drop::unknown_segment);
   if (attachment.side == Side::kOutside && !is_vtep(context.tables.subnets[packet.slot].vteps, carrier.tunnel_source)) {
     return fail(packet, Drop::unknown_tunnel_peer);
   }
   if (!take_ethernet(carrier, bytes)) return fail(packet, Drop::truncated);
   return parse_in_segment(packet, carrier, bytes, context);
+}
+
+// RFC 8926 3.3: an outer checksum that is there must hold. RFC 7348 4.1 leaves it to the receiver, and worker hosts'
+// kernels send one with every packet: the inner packet has its own, and a second look at every byte is spared.
+bool outer_checksum_holds(const Attachment& attachment, const Ipv4Header& ip, const UdpHeader& udp) {
+  if (attachment.encapsulation != Encapsulation::kGeneve || udp.checksum == 0) return true;
+  const std::span<const std::uint8_t> datagram{reinterpret_cast<const std::uint8_t*>(&udp), swap16(udp.length_be)};
+  const auto length = static_cast<std::uint16_t>(datagram.size());
+  return add_sums(pseudo_header_sum(ip.src(), ip.dst(), Protocol::kUdp, length), sum_of(datagram)) == 0xffff;
 }
 
 // On a tunnel's underlay: IPv4 to the tunnel's own address and port is the tunnel's, and nothing else is anybody's.
@@ -275,10 +282,11 @@ Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrie
   if (swap16(udp->dst_be) != attachment.udp_port) return fail(packet, Drop::unknown_attachment);
   const std::uint32_t length = swap16(udp->length_be);
   if (length < sizeof(UdpHeader) || length > available) return fail(packet, Drop::bad_tunnel_header);
+  if (!outer_checksum_holds(attachment, *ip, *udp)) return fail(packet, Drop::bad_l4_checksum);
   bytes.left = length - static_cast<std::uint32_t>(sizeof(UdpHeader));
   Carrier tunnel{};
   tunnel.tunnel_source = ip->src();
-  return parse_vxlan(packet, attachment, tunnel, bytes, context);
+  return parse_tunnel(packet, attachment, tunnel, bytes, context);
 }
 
 Parsed parse_untagged(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "dataplane/attach/tunnel_header.h"
 #include "dataplane/packet/checksum.h"
 
 namespace hypernat::dataplane {
@@ -26,17 +27,11 @@ std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload) {
                           payload);
 }
 
-// RFC 7348 5. The UDP checksum is zero, as it recommends; the inner packet carries its own.
-std::uint8_t* prepend_vxlan(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* frame,
-                            std::uint32_t frame_length) {
-  const std::uint32_t vni = headers.segment_id;
-  const VxlanHeader vxlan{.flags = kVxlanVniPresent,
-                          .reserved0 = {},
-                          .vni = {static_cast<std::uint8_t>(vni >> 16), static_cast<std::uint8_t>(vni >> 8),
-                                  static_cast<std::uint8_t>(vni)},
-                          .reserved1 = 0};
-  frame = prepend(vxlan, frame);
-  const std::uint32_t udp_length = frame_length + static_cast<std::uint32_t>(sizeof(VxlanHeader) + sizeof(UdpHeader));
+// RFC 7348 5, RFC 8926 3.3. The UDP checksum is zero, as both allow; the inner packet carries its own.
+std::uint8_t* prepend_tunnel(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* frame,
+                             std::uint32_t frame_length) {
+  frame = prepend_tunnel_header(attachment.encapsulation, headers.segment_id, frame);
+  const std::uint32_t udp_length = frame_length + kTunnelHeaderBytes + static_cast<std::uint32_t>(sizeof(UdpHeader));
   const std::uint32_t spread = (headers.entropy ^ headers.entropy >> 16) % kEntropyPorts;
   const UdpHeader udp{.src_be = swap16(static_cast<std::uint16_t>(kFirstEntropyPort + spread)),
                       .dst_be = swap16(attachment.udp_port),
@@ -70,15 +65,8 @@ std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* paylo
 }
 
 std::uint32_t frame_header_bytes(const Attachment& attachment) {
-  switch (attachment.encapsulation) {
-    case Encapsulation::kPlain:
-      return sizeof(EthernetHeader);
-    case Encapsulation::kVlan:
-      return sizeof(EthernetHeader) + sizeof(VlanHeader);
-    case Encapsulation::kVxlan:
-      return kMaxFrameHeaders;
-  }
-  return 0;
+  if (attachment.is_tunnel()) return kMaxFrameHeaders;
+  return sizeof(EthernetHeader) + (attachment.encapsulation == Encapsulation::kVlan ? sizeof(VlanHeader) : 0);
 }
 
 std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* payload,
@@ -86,8 +74,9 @@ std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& head
   if (attachment.encapsulation == Encapsulation::kVlan) return prepend_vlan(headers, payload);
   std::uint8_t* frame = prepend_ethernet(
       {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
-  if (attachment.encapsulation == Encapsulation::kPlain) return frame;
-  return prepend_vxlan(attachment, headers, frame, payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
+  if (!attachment.is_tunnel()) return frame;
+  return prepend_tunnel(attachment, headers, frame,
+                        payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
 }
 
 }  // namespace hypernat::dataplane

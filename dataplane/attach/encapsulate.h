@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "dataplane/attach/attachments.h"
+#include "dataplane/attach/tunnel_header.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 
@@ -24,9 +25,9 @@ struct FrameHeaders {
   std::uint32_t entropy = 0;  ///< any hash of the flow: spreads the outer source port
 };
 
-/// Bytes of the longest headers: Ethernet, IPv4, UDP, VXLAN, Ethernet.
+/// Bytes of the longest headers: Ethernet, IPv4, UDP, VXLAN or Geneve, Ethernet.
 inline constexpr std::uint32_t kMaxFrameHeaders =
-    2 * sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) + sizeof(VxlanHeader);
+    2 * sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) + kTunnelHeaderBytes;
 
 /// What `encapsulate` writes on such an attachment.
 std::uint32_t frame_header_bytes(const Attachment& attachment);

@@ -15,7 +15,9 @@ namespace hypernat::dataplane {
   X(not_ours, "the frame or tunnel packet is addressed to somebody else")                            \
   X(unknown_ethertype, "neither IPv4 nor ARP")                                                       \
   X(unknown_attachment, "no attachment of this port takes such frames")                              \
-  X(bad_tunnel_header, "reserved bits, version or length of the tunnel header are wrong")            \
+  X(bad_tunnel_header, "version, flags, protocol or a length of the tunnel header are wrong")        \
+  X(tunnel_control, "a Geneve control packet, which is no tenant's traffic")                         \
+  X(tunnel_critical_option, "a Geneve option that must be understood and is not known here")         \
   X(unknown_tunnel_peer, "the tunnel packet comes from an address that is no worker host or VTEP")   \
   X(unknown_segment, "no mapping or subnet has this VNI, VLAN id or port")                           \
   X(bad_ip_header, "version, header length, total length or an IPv4 option is wrong")                \

@@ -132,6 +132,27 @@ struct [[gnu::packed]] VxlanHeader {
 static_assert(sizeof(VxlanHeader) == 8);
 inline constexpr std::uint8_t kVxlanVniPresent = 0x08;
 
+/// RFC 8926 3.4, without options.
+struct [[gnu::packed]] GeneveHeader {
+  std::uint8_t version_options;  ///< version:2 | length of all options in 32-bit words:6
+  std::uint8_t flags;
+  std::uint16_t protocol_be;
+  std::uint8_t vni[3];
+  std::uint8_t reserved;
+};
+static_assert(sizeof(GeneveHeader) == 8);
+inline constexpr std::uint8_t kGeneveControl = 0x80;
+inline constexpr std::uint16_t kEtherTypeBridging = 0x6558;  ///< an Ethernet frame follows
+
+/// RFC 8926 3.5, without its data.
+struct [[gnu::packed]] GeneveOption {
+  std::uint16_t class_be;
+  std::uint8_t type;
+  std::uint8_t length;  ///< reserved:3 | length of the data in 32-bit words:5
+};
+static_assert(sizeof(GeneveOption) == 4);
+inline constexpr std::uint8_t kGeneveCriticalOption = 0x80;  ///< in the type
+
 /// RFC 826 for IPv4 over Ethernet.
 struct [[gnu::packed]] ArpPacket {
   std::uint16_t hardware_be;

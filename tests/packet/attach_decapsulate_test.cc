@@ -76,6 +76,10 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"vxlan_outside", kTenants, from_vtep() / (to_interface(1) / kAnswer), Side::kOutside, 1, "198.51.100.11"},
         Good{"vxlan_padded", kTenants, padded(from_vtep(5002) / (to_interface(2) / kAnswer)), Side::kOutside, 2,
              "198.51.100.11"},
+        Good{"geneve_inside", kPods, from_pod() / (to_gateway() / kQuery), Side::kInside, 1, "192.0.2.11"},
+        Good{"geneve_outside", kCloud, from_cloud() / (to_interface(5) / kAnswer), Side::kOutside, 5, "198.51.101.11"},
+        Good{"geneve_padded", kCloud, padded(from_cloud() / (to_interface(5) / kAnswer)), Side::kOutside, 5,
+             "198.51.101.11"},
         Good{"plain_inside", kBench, to_gateway() / kQuery, Side::kInside, 3, "0.0.0.0"},
         Good{"plain_inside_to_the_port", kBench, Ethernet{.dst = port_mac(kBench), .src = kEnvironmentMac} / kQuery,
              Side::kInside, 3, "0.0.0.0"},
@@ -301,6 +305,7 @@ TEST(Decapsulate, TruncationAtEveryByteIsRefused) {
       {kHosts, from_host() / (to_gateway() / kQuery)},
       {kHosts, from_host() / (to_gateway() / kSegment)},
       {kTenants, from_vtep() / (to_interface(1) / kAnswer)},
+      {kPods, from_pod() / (to_gateway() / kQuery)},
       {kTenants, from_vtep() / (to_interface(1) /
                                 craft::Arp{.sender_mac = kServerMac, .sender = "10.0.1.10", .target = "10.0.1.20"})},
       {kBench, to_gateway() / with_options({148, 4, 0, 0})},

@@ -64,6 +64,21 @@ TEST(Encapsulate, VxlanIsWhatAKernelSends) {
   EXPECT_EQ(frame, (craft::Ethernet{.dst = kPeerMac, .src = port_mac(kTenants)} / outer));
 }
 
+TEST(Encapsulate, GeneveIsWhatAKernelSends) {
+  const AttachWorld world;
+  const Attachment& attachment = world.attachments[kCloud];
+  const Bytes inner = craft::Ethernet{.dst = kServerMac, .src = interface_mac(1)} / kQuery;
+  FrameHeaders headers = through_tunnel(7);
+  headers.tunnel_end = Ipv4Address::of(198, 51, 101, 11);
+  craft::Datagram outer =
+      craft::Ip{.src = "198.51.101.1", .dst = "198.51.101.11", .identification = 0, .fragment = 0x4000} /
+      craft::Udp{.src = 49159, .dst = 6081, .checksum = std::uint16_t{0}} /
+      std::string_view("\0\0\x65\x58\x12\x34\x56\0", 8);
+  outer.payload.insert(outer.payload.end(), inner.begin(), inner.end());
+  EXPECT_EQ(frame_of(attachment, headers, kQuery.bytes()),
+            (craft::Ethernet{.dst = kPeerMac, .src = port_mac(kCloud)} / outer));
+}
+
 TEST(Encapsulate, WhatIsSentCanBeReceived) {
   const AttachWorld world;
   const craft::Datagram reply = craft::Ip{.src = "100.64.0.5", .dst = "10.0.1.53"} / craft::Udp{.src = 1, .dst = 2};
@@ -76,6 +91,14 @@ TEST(Encapsulate, WhatIsSentCanBeReceived) {
   headers.underlay_mac = port_mac(kHosts);
   const auto received = world.receive(kHosts, frame_of(host, headers, reply.bytes()));
   EXPECT_EQ(received.parsed, Parsed::kPacket) << name_of(received.packet.drop);
+
+  Attachment pod = world.attachments[kPods];
+  pod.port_mac = kPeerMac;
+  pod.address = Ipv4Address::of(192, 0, 2, 11);
+  headers.tunnel_end = Ipv4Address::of(192, 0, 3, 1);
+  headers.underlay_mac = port_mac(kPods);
+  const auto by_geneve = world.receive(kPods, frame_of(pod, headers, reply.bytes()));
+  EXPECT_EQ(by_geneve.parsed, Parsed::kPacket) << name_of(by_geneve.packet.drop);
 }
 
 TEST(Encapsulate, EntropySpreadsTheSourcePortOverTheEphemeralRange) {

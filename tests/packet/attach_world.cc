@@ -23,9 +23,10 @@ config::AttachmentConfig attachment(const std::string& name, config::Side side, 
   return made;
 }
 
-config::AttachmentConfig tunnel(const std::string& name, config::Side side, std::uint16_t port,
-                                const std::string& own) {
-  config::AttachmentConfig made = attachment(name, side, port, config::Encapsulation::kVxlan);
+config::AttachmentConfig tunnel(const std::string& name, config::Side side, std::uint16_t port, const std::string& own,
+                                config::Encapsulation encapsulation = config::Encapsulation::kVxlan) {
+  config::AttachmentConfig made = attachment(name, side, port, encapsulation);
+  if (encapsulation == config::Encapsulation::kGeneve) made.udp_port = config::kGenevePort;
   made.address = config::DeviceAddress{address(own), 24};
   made.mtu = 1450;
   return made;
@@ -39,6 +40,7 @@ config::Subnet subnet(std::uint32_t number, const std::string& attachment_name, 
   made.segment = {.attachment = attachment_name, .id = segment};
   made.router = address("10.0.1.1");
   if (attachment_name == "tenants") made.vteps = {address("198.51.100.11"), address("198.51.100.12")};
+  if (attachment_name == "cloud") made.vteps = {address("198.51.101.11")};
   return made;
 }
 
@@ -70,7 +72,10 @@ config::DataplaneConfig every_attachment() {
                       attachment("bench", config::Side::kInside, kBench, Encapsulation::kPlain),
                       attachment("lan", config::Side::kOutside, kLan, Encapsulation::kPlain),
                       attachment("racks", config::Side::kInside, kRacks, Encapsulation::kVlan),
-                      attachment("trunk", config::Side::kOutside, kTrunk, Encapsulation::kVlan)};
+                      attachment("trunk", config::Side::kOutside, kTrunk, Encapsulation::kVlan),
+                      tunnel("pods", config::Side::kInside, kPods, "192.0.3.1", Encapsulation::kGeneve),
+                      tunnel("cloud", config::Side::kOutside, kCloud, "198.51.101.1", Encapsulation::kGeneve)};
+  made.attachments[kPods].router = address("192.0.3.254");
   made.attachments[kBench].mapping = MappingNumber{3};
   return made;
 }
@@ -85,7 +90,8 @@ config::Table every_segment(std::uint64_t generation) {
   made.route_sets = {{.routes = {{.prefix = prefix("0.0.0.0/0"), .target = config::RouteTarget::kRouter},
                                  {.prefix = prefix("10.0.1.0/24"), .target = config::RouteTarget::kLocal}}}};
   made.rule_sets = {{.rules = {{.protocol = -1, .first_port = 0, .last_port = 0, .destination = prefix("0.0.0.0/0")}}}};
-  made.subnets = {subnet(1, "tenants", 5001), subnet(2, "tenants", 5002), subnet(3, "lan", 0), subnet(4, "trunk", 104)};
+  made.subnets = {subnet(1, "tenants", 5001), subnet(2, "tenants", 5002), subnet(3, "lan", 0), subnet(4, "trunk", 104),
+                  subnet(5, "cloud", 7005)};
   for (std::uint32_t number = 1; number <= made.subnets.size(); ++number) made.mappings.push_back(mapping(number));
   return made;
 }
@@ -106,8 +112,8 @@ std::vector<MacAddress> port_macs() {
   return macs;
 }
 
-AttachWorld::AttachWorld()
-    : config(every_attachment()),
+AttachWorld::AttachWorld(const config::DataplaneConfig& made)
+    : config(made),
       attachments(config, port_macs()),
       tables(TableCompiler(compiler_options(config)).compile(every_segment(), "sha")) {}
 

@@ -3,6 +3,8 @@
 //   port 0  hosts    inside, VXLAN at 192.0.2.1        port 3  lan     outside, plain: subnet 3
 //   port 1  tenants  outside, VXLAN at 198.51.100.1    port 4  racks   inside, VLAN: id = mapping
 //   port 2  bench    inside, plain: mapping 3          port 5  trunk   outside, VLAN: id 104 is subnet 4
+//   port 6  pods     inside, Geneve at 192.0.3.1, whose peers are behind the router 192.0.3.254
+//   port 7  cloud    outside, Geneve at 198.51.101.1: VNI 7005 is subnet 5
 //
 // Subnet n is 10.0.1.0/24 with interface 10.0.1.20 of mapping n; 1 and 2 are VXLAN segments 5001 and 5002.
 #pragma once
@@ -32,7 +34,7 @@ constexpr MacAddress interface_mac(std::uint32_t subnet) {
   return {{0x02, 0, 0, 1, 0, static_cast<std::uint8_t>(subnet)}};
 }
 
-enum AttachPort : std::uint16_t { kHosts, kTenants, kBench, kLan, kRacks, kTrunk, kPorts };
+enum AttachPort : std::uint16_t { kHosts, kTenants, kBench, kLan, kRacks, kTrunk, kPods, kCloud, kPorts };
 
 config::DataplaneConfig every_attachment();
 config::Table every_segment(std::uint64_t generation = 1);
@@ -47,6 +49,14 @@ inline craft::Vxlan from_host(std::uint32_t mapping = 1) {
 inline craft::Vxlan from_vtep(std::uint32_t segment = 5001) {
   return {.dst = port_mac(kTenants), .src = kPeerMac, .from = "198.51.100.11", .to = "198.51.100.1", .vni = segment};
 }
+/// From worker host wh1 by Geneve, by way of the router.
+inline craft::Geneve from_pod(std::uint32_t mapping = 1) {
+  return {.dst = port_mac(kPods), .src = kPeerMac, .from = "192.0.2.11", .to = "192.0.3.1", .vni = mapping};
+}
+/// From the Geneve end of subnet 5.
+inline craft::Geneve from_cloud(std::uint32_t segment = 7005) {
+  return {.dst = port_mac(kCloud), .src = kPeerMac, .from = "198.51.101.11", .to = "198.51.101.1", .vni = segment};
+}
 inline craft::Ethernet to_gateway() {
   return {.dst = kGatewayMac, .src = kEnvironmentMac};
 }
@@ -56,7 +66,7 @@ inline craft::Ethernet to_interface(std::uint32_t subnet) {
 
 class AttachWorld {
  public:
-  AttachWorld();
+  explicit AttachWorld(const config::DataplaneConfig& made = every_attachment());
 
   /// A packet parsed from a frame that lies in a buffer of exactly its size.
   struct Received {

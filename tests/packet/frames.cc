@@ -49,6 +49,21 @@ Bytes operator/(const Vxlan& tunnel, const Bytes& inner_frame) {
   return Ethernet{.dst = tunnel.dst, .src = tunnel.src} / outer;
 }
 
+Bytes operator/(const Geneve& tunnel, const Bytes& inner_frame) {
+  const auto words = tunnel.words.value_or(static_cast<std::uint8_t>(tunnel.options.size() / 4));
+  Bytes payload{static_cast<std::uint8_t>(tunnel.version << 6 | words), tunnel.flags};
+  put16(payload, tunnel.protocol);
+  put16(payload, tunnel.vni >> 8);
+  payload.push_back(static_cast<std::uint8_t>(tunnel.vni));
+  payload.push_back(tunnel.reserved);
+  put(payload, tunnel.options);
+  put(payload, inner_frame);
+  Datagram outer =
+      Ip{.src = tunnel.from, .dst = tunnel.to} / Udp{.src = 50000, .dst = tunnel.udp_port, .checksum = tunnel.checksum};
+  outer.payload = payload;
+  return Ethernet{.dst = tunnel.dst, .src = tunnel.src} / outer;
+}
+
 Bytes bytes_of(const Arp& arp) {
   Bytes bytes;
   put16(bytes, 1);

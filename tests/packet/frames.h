@@ -38,6 +38,24 @@ struct Vxlan {
 };
 Bytes operator/(const Vxlan& tunnel, const Bytes& inner_frame);
 
+/// The same with Geneve.
+struct Geneve {
+  MacAddress dst;
+  MacAddress src;
+  std::string from;
+  std::string to;
+  std::uint32_t vni = 0;
+  std::uint16_t udp_port = 6081;
+  Bytes options = {};  ///< a multiple of four bytes
+  std::uint8_t version = 0;
+  std::uint8_t flags = 0;  ///< the byte with O, C and the reserved bits
+  std::uint16_t protocol = 0x6558;
+  std::uint8_t reserved = 0;                   ///< the byte behind the VNI
+  std::optional<std::uint8_t> words = {};      ///< length of the options; what they have unless set
+  std::optional<std::uint16_t> checksum = {};  ///< of the outer UDP header; right unless set
+};
+Bytes operator/(const Geneve& tunnel, const Bytes& inner_frame);
+
 struct Arp {
   std::uint16_t operation = 1;
   MacAddress sender_mac;

@@ -57,7 +57,6 @@ DATAPLANE_ROWS = [
     ("port that does not exist", "port: inside0", "port: inside7", "inside7"),
     ("duplicate port", "name: outside0, device: net_tap1", "name: inside0, device: net_tap1", "inside0"),
     ("unknown encapsulation", "encapsulation: vxlan", "encapsulation: gre", "gre"),
-    ("encapsulation that is not built yet", "encapsulation: vxlan", "encapsulation: geneve", "geneve"),
     ("tunnel without an address", "    address: 192.0.2.1/24\n", "", "address"),
     ("number out of range", "flows: 65536", "flows: 0", "0"),
     ("unknown idle mode", "idle: sleep", "idle: snore", "snore"),

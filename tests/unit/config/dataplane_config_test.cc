@@ -68,6 +68,20 @@ TEST(DataplaneConfig, IsReadWithDefaultsForWhatIsLeftOut) {
   EXPECT_EQ(config, expected);
 }
 
+TEST(DataplaneConfig, TakesGeneveOnBothSidesWithItsOwnPortUnlessAnotherIsGiven) {
+  const DataplaneConfig config = parse_dataplane_config(
+      "node: a\nports: [{name: p, device: d, mtu: 9000}, {name: q, device: e}]\n"
+      "attachments:\n"
+      "  - {name: in, side: inside, port: p, encapsulation: geneve, address: 192.0.2.1/24}\n"
+      "  - {name: out, side: outside, port: q, encapsulation: geneve, address: 192.0.3.1/24, udp_port: 7000}\n",
+      "f");
+  EXPECT_EQ(config.attachments[0].encapsulation, Encapsulation::kGeneve);
+  EXPECT_EQ(config.attachments[0].udp_port, 6081);
+  EXPECT_EQ(config.attachments[0].mtu, 8950);
+  EXPECT_EQ(config.attachments[1].udp_port, 7000);
+  EXPECT_EQ(config.attachments[1].mtu, 1450);
+}
+
 TEST(DataplaneConfig, TakesAPlainInsideAttachmentWithItsMapping) {
   const DataplaneConfig config = parse_dataplane_config(
       "node: a\nports: [{name: p, device: d}, {name: q, device: e}]\n"
@@ -164,8 +178,8 @@ const Refusal kRows[] = {
     {"AddressOfTheNetwork", "192.0.2.1/24", "192.0.2.0/24",
      "15: found \"192.0.2.0/24\" for \"address\"; expected an IPv4 host address with its prefix length, as "
      "192.0.2.1/24"},
-    {"Geneve", "encapsulation: vxlan", "encapsulation: geneve",
-     "14: found \"geneve\" for \"encapsulation\"; expected plain, vlan or vxlan (geneve is not supported yet)"},
+    {"UnknownEncapsulation", "encapsulation: vxlan", "encapsulation: gre",
+     "14: found \"gre\" for \"encapsulation\"; expected plain, vlan, vxlan or geneve"},
     {"NoPorts", "ports:\n  - {name: p0, device: net_tap0, mtu: 1500}\n  - {name: p1, device: net_tap1}\n",
      "ports: []\n",
      "7: found 0 items for \"ports\"; expected a list of 1 to 32 items, each a map with the keys name, device, mtu, "
@@ -197,6 +211,10 @@ const Refusal kRows[] = {
      "18: found attachment \"tenants\" (vxlan) colliding with \"hosts\" (vxlan) on port \"p0\"; expected one untagged "
      "and "
      "one vlan attachment on a port"},
+    {"VxlanAndGeneveOnOnePort", "    port: p1\n    encapsulation: vlan",
+     "    port: p0\n    encapsulation: geneve\n    address: 192.0.2.2/24",
+     "18: found attachment \"tenants\" (geneve) colliding with \"hosts\" (vxlan) on port \"p0\"; expected one untagged "
+     "and one vlan attachment on a port"},
     {"VlanTwiceOnOnePort", "    encapsulation: vlan",
      "    encapsulation: vlan\n  - {name: more, side: outside, port: p1, encapsulation: vlan}",
      "22: found attachment \"more\" (vlan) colliding with \"tenants\" (vlan) on port \"p1\"; expected one untagged and "
@@ -215,9 +233,12 @@ const Refusal kRows[] = {
      "22: found a mapping for a plain outside attachment; expected one on a plain inside attachment only"},
     {"TunnelWithoutAddress", "    address: 192.0.2.1/24\n", "",
      "11: found no \"address\" for the vxlan attachment \"hosts\"; expected the tunnel's own address, as 192.0.2.1/24"},
+    {"GeneveWithoutAddress", "vxlan\n    address: 192.0.2.1/24\n", "geneve\n",
+     "11: found no \"address\" for the geneve attachment \"hosts\"; expected the tunnel's own address, as "
+     "192.0.2.1/24"},
     {"TunnelKeysWithoutTunnel", "encapsulation: vlan", "encapsulation: vlan\n    ttl: 9\n    peers: []",
-     "22: found \"ttl\" for a vlan attachment; expected it on a vxlan attachment only\n"
-     "23: found \"peers\" for a vlan attachment; expected it on a vxlan attachment only"},
+     "22: found \"ttl\" for a vlan attachment; expected it on a vxlan or geneve attachment only\n"
+     "23: found \"peers\" for a vlan attachment; expected it on a vxlan or geneve attachment only"},
     {"RouterOutsideItsPrefix", "192.0.2.254", "192.0.3.254",
      "16: found router 192.0.3.254; expected another address of 192.0.2.0/24"},
     {"RouterIsItself", "192.0.2.254", "192.0.2.1",

@@ -305,6 +305,7 @@ TEST_P(FunctionsAgainstDataplane, SegmentsFitTheAttachments) {
 const std::string kVlan = "{name: out, side: outside, port: q, encapsulation: vlan}";
 const std::string kPlain = "{name: out, side: outside, port: q, encapsulation: plain}";
 const std::string kVxlan = "{name: out, side: outside, port: q, encapsulation: vxlan, address: 198.51.100.1/24}";
+const std::string kGeneve = "{name: out, side: outside, port: q, encapsulation: geneve, address: 198.51.100.1/24}";
 const std::string kVteps = "\n            vteps: [198.51.100.11]";
 
 const AttachmentRow kAttachmentRows[] = {
@@ -322,6 +323,10 @@ const AttachmentRow kAttachmentRows[] = {
      "8: found no \"vteps\" on the vxlan attachment \"out\"; expected at least one"},
     {"VtepIsTheDataPlane", kVxlan, "{attachment: out, id: 5}\n            vteps: [198.51.100.1]",
      "12: found the data plane's own address 198.51.100.1; expected another"},
+    {"Geneve", kGeneve, "{attachment: out, id: 16777215}" + kVteps, ""},
+    {"GeneveZero", kGeneve, "{attachment: out, id: 0}" + kVteps, "11: found VNI 0; expected 1 to 16777215"},
+    {"GeneveWithoutVteps", kGeneve, "{attachment: out, id: 5}",
+     "8: found no \"vteps\" on the geneve attachment \"out\"; expected at least one"},
     {"UnknownAttachment", kVlan, "{attachment: elsewhere, id: 5}",
      "11: found \"elsewhere\"; expected an outside attachment of data plane \"dp1\": out"},
     {"InsideAttachment", kVlan, "{attachment: hosts, id: 5}",
