@@ -114,15 +114,18 @@ void Neighbours::remove(std::uint32_t index) {
   --size_;
 }
 
-std::uint32_t Neighbours::learn(Link link, Ipv4Address address, const Binding& binding, Tick now) {
+Learned Neighbours::learn(Link link, Ipv4Address address, const Binding& binding, Tick now) {
   const std::uint32_t index = find(link, address);
-  if (index == kNone) return kNone;
+  if (index == kNone) return Learned::kNothing;
   Neighbour& entry = entries_[index];
+  const Learned learned = !entry.usable()       ? Learned::kFound
+                          : entry.at == binding ? Learned::kConfirmed
+                                                : Learned::kMoved;
   entry.at = binding;
   entry.state = NeighbourState::kReachable;
   entry.attempts = 0;
   entry.changed = now;
-  return index;
+  return learned;
 }
 
 void Neighbours::want(std::uint32_t index, Tick now) {

@@ -48,6 +48,14 @@ struct Binding {
   constexpr bool operator==(const Binding&) const = default;
 };
 
+/// What an answer changed.
+enum class Learned : std::uint8_t {
+  kNothing,    ///< nobody here asks for it
+  kConfirmed,  ///< what was known holds
+  kMoved,      ///< what was known held no longer
+  kFound,      ///< nothing was known
+};
+
 struct Neighbour {
   Binding at;
   Ipv4Address address;
@@ -90,8 +98,8 @@ class Neighbours {
   std::uint32_t size() const { return size_; }
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(entries_.size()); }
 
-  /// An answer, or anything that proves the binding. Changes only what is already in the table; kNone when nothing is.
-  std::uint32_t learn(Link link, Ipv4Address address, const Binding& binding, Tick now);
+  /// An answer, or anything that proves the binding. Changes only what is already in the table.
+  Learned learn(Link link, Ipv4Address address, const Binding& binding, Tick now);
   /// Somebody has a packet for it: a failed entry is asked for again when its last request is long enough ago.
   void want(std::uint32_t index, Tick now);
   /// Up to `out.size()` indices that want an ARP request now; marks them asked. Looks at a bounded number of entries.

@@ -156,6 +156,7 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
   options.neighbours.capacity = config_.limits.next_hops;
   options.neighbours.reachable_for = milliseconds(config_.timeouts.neighbour);
   options.neighbours.secret = secret_.hash[0];
+  options.interfaces = config_.limits.interfaces;
   options.trace_records = std::bit_ceil(config_.limits.trace_records);
   return options;
 }

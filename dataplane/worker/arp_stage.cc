@@ -42,8 +42,11 @@ ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick 
     const Ipv4Prefix& prefix = underlay ? attachment.underlay : subnet->prefix;
     if (prefix.contains(message.sender)) {
       const Binding binding{message.sender_mac, underlay ? Ipv4Address{} : packet.peer};
-      heard.learned = around_.neighbours.learn(link, message.sender, binding, now) != kNone;
-      heard.tell_others = message.operation == kArpReply;
+      const Learned learned = around_.neighbours.learn(link, message.sender, binding, now);
+      heard.learned = learned != Learned::kNothing;
+      // A request that says nothing new is this worker's affair, or a tenant's chatter would occupy all of them.
+      const bool announces = message.operation == kArpReply || message.sender == message.target;
+      heard.tell_others = announces || learned == Learned::kMoved;
     }
   }
   if (message.operation == kArpRequest && origin == ArpOrigin::kDevice) {
@@ -106,7 +109,7 @@ void ArpStage::ask_segment(const Neighbour& neighbour, const Tables& tables, Tic
   if (interface == NumberMap::kMissing) return;
   const InterfaceEntry& from = tables.interfaces[interface];
   const ArpMessage request{.sender_mac = from.mac, .sender = from.address, .target = neighbour.address};
-  if (!asks_owner(neighbour)) return say_to_segment(request, from, tables, now);
+  if (!asks_owner(neighbour)) return say_to_segment(request, from, from.tenant, tables, now);
   Outgoing outgoing;
   outgoing.attachment = from.attachment;
   outgoing.tenant = from.tenant;
@@ -130,16 +133,18 @@ void ArpStage::announce_underlays(Tick now) {
 }
 
 void ArpStage::announce_interface(std::uint32_t interface, const Tables& tables, Tick now) {
+  if (interface >= tables.interfaces.size() || tables.interfaces[interface].uid == 0) return;  // gone meanwhile
   const InterfaceEntry& from = tables.interfaces[interface];
-  if (from.uid == 0) return;
-  say_to_segment({.sender_mac = from.mac, .sender = from.address, .target = from.address}, from, tables, now);
+  say_to_segment({.sender_mac = from.mac, .sender = from.address, .target = from.address}, from, kNone, tables, now);
 }
 
-// A broadcast on the interface's segment: over a tunnel, to every one of its ends.
-void ArpStage::say_to_segment(const ArpMessage& message, const InterfaceEntry& from, const Tables& tables, Tick now) {
+// A broadcast on the interface's segment: over a tunnel, to every one of its ends. While it waits for the underlay it
+// takes a place of `tenant`'s share.
+void ArpStage::say_to_segment(const ArpMessage& message, const InterfaceEntry& from, std::uint32_t tenant,
+                              const Tables& tables, Tick now) {
   Outgoing outgoing;
   outgoing.attachment = from.attachment;
-  outgoing.tenant = from.tenant;
+  outgoing.tenant = tenant;
   outgoing.headers = {
       .src = from.mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp, .segment_id = from.segment_id};
   if (!around_.attachments[from.attachment].is_tunnel()) return say(message, outgoing, now);

@@ -1,7 +1,7 @@
 // ARP as one worker speaks it: hears and answers, learns, and asks for the neighbours that are wanted.
 //
-// Every worker asks for itself, and a reply is heard by the one that received it, which gives the others a copy. A copy
-// teaches; only the packet itself is answered.
+// Every worker asks for itself. A reply, and whatever shows that a neighbour moved, is heard by the worker that
+// received it, which gives the others a copy. A copy teaches; only the packet itself is answered.
 #pragma once
 
 #include <rte_mempool.h>
@@ -34,7 +34,7 @@ class ArpStage {
 
   struct Heard {
     bool sound = false;
-    bool tell_others = false;  ///< a reply: other workers may wait for it
+    bool tell_others = false;  ///< other workers may wait for it, or know what holds no longer
     bool learned = false;
   };
   /// `packet` was parsed as kArp.
@@ -52,7 +52,8 @@ class ArpStage {
               const Tables& tables, Tick now);
   void ask_underlay(const Neighbour& neighbour, Tick now);
   void ask_segment(const Neighbour& neighbour, const Tables& tables, Tick now);
-  void say_to_segment(const ArpMessage& message, const InterfaceEntry& from, const Tables& tables, Tick now);
+  void say_to_segment(const ArpMessage& message, const InterfaceEntry& from, std::uint32_t tenant, const Tables& tables,
+                      Tick now);
   void say(const ArpMessage& message, Outgoing outgoing, Tick now);
 
   Surroundings around_;

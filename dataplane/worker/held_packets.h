@@ -34,6 +34,8 @@ class HeldPackets {
         per_tenant_(options.per_tenant) {}
 
   std::uint32_t size() const { return size_; }
+  /// Those that are no tenant's.
+  std::uint32_t of_nobody() const { return of_tenant_.back(); }
 
   Pushed push(const Held& held) {
     if (size_ == ring_.size() || of_neighbour_[held.waits_for] >= per_neighbour_) return Pushed::kFull;
@@ -59,7 +61,7 @@ class HeldPackets {
   }
 
  private:
-  // What is no tenant's, as ARP on the underlay, has a share of its own, the last.
+  // What is no tenant's, as an announcement, has a share of its own, the last.
   std::uint32_t& share_of(const Held& held) {
     return of_tenant_[std::min<std::size_t>(held.outgoing.tenant, of_tenant_.size() - 1)];
   }

@@ -53,6 +53,7 @@ class Sender {
   /// Neighbours changed or time passed: sends or drops what need not wait any longer.
   void recheck_held(Tick now);
   bool holds_any() const { return held_.size() > 0; }
+  bool holds_of_nobody() const { return held_.of_nobody() > 0; }
   /// Gives all frames to the devices; the tail that a device does not take is dropped.
   void flush();
   /// Counts and frees.

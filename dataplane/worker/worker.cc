@@ -32,6 +32,7 @@ Worker::Worker(const Options& options, const Surroundings& around)
             .account = account_,
             .pool = around.pool}),
       to_hand_over_(options.to_workers.size()),
+      announcements_(options.interfaces),
       trace_(options.trace_records) {
   assert(options.burst <= kMaxBurst);
   for (const bool hashes : options.device_hashes) {
@@ -80,7 +81,7 @@ void Worker::adopt_tables() {
   if (published == tables_) return;
   nat_->switch_tables(*published);
   tables_ = published;
-  interfaces_announced_ = 0;
+  announcements_.add(published->new_interfaces);
   adopted_.store(published, std::memory_order_release);
 }
 
@@ -235,18 +236,20 @@ void Worker::leave(Burst& burst, Tick now) {
   }
 }
 
-// One worker speaks for all. Packets in wait, perhaps announcements of before, go first, so that a slow underlay is not
-// asked for more than it answers.
+// One worker speaks for all. An announcement that waits for its tunnel's underlay has the next one wait for a moment,
+// so that a slow underlay is not asked for more than it answers, and a dead one holds nobody up for long.
 void Worker::announce(Tick now) {
   if (underlays_announced_ < kUnderlayAnnouncements &&
-      (underlays_announced_ == 0 || now - announced_at_ >= kBetweenAnnouncements)) {
+      (underlays_announced_ == 0 || now - underlays_announced_at_ >= kBetweenAnnouncements)) {
     arp_.announce_underlays(now);
-    announced_at_ = now;
+    underlays_announced_at_ = now;
     ++underlays_announced_;
   }
-  if (interfaces_announced_ < tables_->new_interfaces.size() && !sender_.holds_any()) {
-    arp_.announce_interface(tables_->new_interfaces[interfaces_announced_++], *tables_, now);
-  }
+  if (sender_.holds_of_nobody() && now - interface_announced_at_ < kBetweenAnnouncements) return;
+  const std::uint32_t interface = announcements_.next(now);
+  if (interface == kNone) return;
+  arp_.announce_interface(interface, *tables_, now);
+  interface_announced_at_ = now;
 }
 
 // What time brings: neighbours to ask for, held packets, timers.

@@ -24,6 +24,7 @@
 #include "dataplane/nat/tables.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/worker/account.h"
+#include "dataplane/worker/announcements.h"
 #include "dataplane/worker/arp_stage.h"
 #include "dataplane/worker/clock.h"
 #include "dataplane/worker/device_hash.h"
@@ -65,6 +66,7 @@ class Worker {
     std::vector<rte_ring*> finished;  ///< frames of others for this worker's transmit queues
     Sender::Options sender;
     Neighbours::Options neighbours;
+    std::uint32_t interfaces = 4096;     ///< slots
     std::uint32_t trace_records = 1024;  ///< a power of two
   };
   struct Surroundings {
@@ -151,8 +153,9 @@ class Worker {
   bool recheck_held_ = false;  ///< a neighbour answered since the last look
   Tick held_looked_at_ = 0;
   std::uint32_t underlays_announced_ = 0;  ///< times since start
-  Tick announced_at_ = 0;
-  std::size_t interfaces_announced_ = 0;  ///< of tables_->new_interfaces
+  Tick underlays_announced_at_ = 0;
+  Announcements announcements_;
+  Tick interface_announced_at_ = 0;
 
   Mailbox mailbox_;
   TraceRing trace_;

@@ -63,15 +63,30 @@ TEST(Neighbours, ThatFailedIsAskedForAgainWhenWantedLater) {
 
 TEST(Neighbours, AnswersAreLearnedOnlyForWhatIsKnown) {
   Neighbours neighbours(kSmall);
-  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), kNone);
+  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), Learned::kNothing);
   EXPECT_EQ(neighbours.size(), 0U);
   const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
   EXPECT_FALSE(neighbours[index].usable());
-  EXPECT_EQ(neighbours.learn(Link::subnet(SubnetNumber{8}), kRouter, kBinding, 5), kNone) << "another tenant's";
-  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), index);
+  EXPECT_EQ(neighbours.learn(Link::subnet(SubnetNumber{8}), kRouter, kBinding, 5), Learned::kNothing)
+      << "another tenant's";
+  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 5), Learned::kFound);
   EXPECT_TRUE(neighbours[index].usable());
   EXPECT_EQ(neighbours[index].at, kBinding);
   EXPECT_TRUE(due(neighbours, 6).empty());
+}
+
+TEST(Neighbours, ThatMoveAreFollowedAtOnce) {
+  Neighbours neighbours(kSmall);
+  const std::uint32_t index = neighbours.acquire(kSubnet, kRouter, kTenant);
+  neighbours.learn(kSubnet, kRouter, kBinding, 0);
+  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, kBinding, 1), Learned::kConfirmed);
+  Binding elsewhere = kBinding;
+  elsewhere.mac.bytes[5] = 77;
+  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, elsewhere, 2), Learned::kMoved);
+  EXPECT_EQ(neighbours[index].at, elsewhere);
+  elsewhere.vtep = Ipv4Address::of(198, 51, 100, 12);
+  EXPECT_EQ(neighbours.learn(kSubnet, kRouter, elsewhere, 3), Learned::kMoved) << "behind another tunnel end";
+  EXPECT_EQ(neighbours[index].at, elsewhere);
 }
 
 TEST(Neighbours, InUseAreAskedForBeforeTheirAnswerIsForgotten) {
