@@ -28,8 +28,8 @@ std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload) {
 }
 
 // RFC 7348 5, RFC 8926 3.3. The UDP checksum is zero, as both allow; the inner packet carries its own.
-std::uint8_t* prepend_tunnel(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* frame,
-                             std::uint32_t frame_length) {
+std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
+                             std::uint8_t* frame, std::uint32_t frame_length) {
   frame = prepend_tunnel_header(attachment.encapsulation, headers.segment_id, frame);
   const std::uint32_t udp_length = frame_length + kTunnelHeaderBytes + static_cast<std::uint32_t>(sizeof(UdpHeader));
   const std::uint32_t spread = (headers.entropy ^ headers.entropy >> 16) % kEntropyPorts;
@@ -51,11 +51,17 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, const FrameHeaders& h
       .checksum = 0,
       .src_be = attachment.address.network(),
       .dst_be = headers.tunnel_end.network()};
-  ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+  if (!device.has(DeviceWrites::kOuterChecksum)) {
+    ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+  }
   frame = prepend(ip, frame);
   return prepend_ethernet(
       {.dst = headers.underlay_mac.bytes, .src = attachment.port_mac.bytes, .ether_type_be = swap16(kEtherTypeIpv4)},
       frame);
+}
+
+bool writes_tag(const Attachment& attachment, DeviceWrites device) {
+  return attachment.encapsulation == Encapsulation::kVlan && !device.has(DeviceWrites::kVlanTag);
 }
 
 }  // namespace
@@ -64,18 +70,18 @@ std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* paylo
   return prepend(header, payload);
 }
 
-std::uint32_t frame_header_bytes(const Attachment& attachment) {
+std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrites device) {
   if (attachment.is_tunnel()) return kMaxFrameHeaders;
-  return sizeof(EthernetHeader) + (attachment.encapsulation == Encapsulation::kVlan ? sizeof(VlanHeader) : 0);
+  return sizeof(EthernetHeader) + (writes_tag(attachment, device) ? sizeof(VlanHeader) : 0);
 }
 
-std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* payload,
-                          std::uint32_t payload_length) {
-  if (attachment.encapsulation == Encapsulation::kVlan) return prepend_vlan(headers, payload);
+std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
+                          std::uint8_t* payload, std::uint32_t payload_length) {
+  if (writes_tag(attachment, device)) return prepend_vlan(headers, payload);
   std::uint8_t* frame = prepend_ethernet(
       {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
   if (!attachment.is_tunnel()) return frame;
-  return prepend_tunnel(attachment, headers, frame,
+  return prepend_tunnel(attachment, device, headers, frame,
                         payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
 }
 

@@ -25,16 +25,30 @@ struct FrameHeaders {
   std::uint32_t entropy = 0;  ///< any hash of the flow: spreads the outer source port
 };
 
+/// What the device of a port puts into the frames given to it, so that it is left out here. The same bytes reach the
+/// wire whether it does or not.
+struct DeviceWrites {
+  enum What : std::uint8_t {
+    kOuterChecksum = 1,  ///< of a tunnel's IPv4 header, which goes out with zero in its place
+    kVlanTag = 2,        ///< behind the source MAC
+  };
+  std::uint8_t what = 0;
+
+  constexpr bool has(What one) const { return (what & one) != 0; }
+  constexpr void add(What one) { what |= one; }
+  constexpr bool operator==(const DeviceWrites&) const = default;
+};
+
 /// Bytes of the longest headers: Ethernet, IPv4, UDP, VXLAN or Geneve, Ethernet.
 inline constexpr std::uint32_t kMaxFrameHeaders =
     2 * sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) + kTunnelHeaderBytes;
 
-/// What `encapsulate` writes on such an attachment.
-std::uint32_t frame_header_bytes(const Attachment& attachment);
+/// What `encapsulate` writes on such an attachment, with such a device.
+std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrites device);
 
 /// Writes `frame_header_bytes` bytes in front of `payload` and returns the frame's first byte.
-std::uint8_t* encapsulate(const Attachment& attachment, const FrameHeaders& headers, std::uint8_t* payload,
-                          std::uint32_t payload_length);
+std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
+                          std::uint8_t* payload, std::uint32_t payload_length);
 
 /// A bare Ethernet header in front of `payload`: for what an attachment says on its own underlay.
 std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload);

@@ -11,7 +11,7 @@ namespace hypernat::dataplane {
 // name, what happened. Order is that of the journey. A name is also its telemetry key: lower case and '_' only.
 #define HYPERNAT_DROP_REASONS(X)                                                                     \
   X(truncated, "the frame ends before a header that it announces")                                   \
-  X(scattered, "the frame spans several buffers")                                                    \
+  X(scattered, "the frame spans several buffers and does not fit into the first")                    \
   X(not_ours, "the frame or tunnel packet is addressed to somebody else")                            \
   X(unknown_ethertype, "neither IPv4 nor ARP")                                                       \
   X(unknown_attachment, "no attachment of this port takes such frames")                              \
@@ -52,6 +52,7 @@ namespace hypernat::dataplane {
   X(bad_arp, "an ARP packet that contradicts itself or claims what it can not own")                  \
   X(reset_rate_limited, "a packet without a flow that the rate limit left without a RST")            \
   X(no_buffer, "no buffer was left to originate or copy a packet")                                   \
+  X(transmit_refused, "the device can not complete the packet's headers")                            \
   X(transmit_full, "the device took no more packets")
 
 enum class Drop : std::uint8_t {

@@ -2,7 +2,6 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_ether.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_pdump.h>
@@ -10,6 +9,8 @@
 
 #include <algorithm>
 #include <stdexcept>
+
+#include "dataplane/port/frame_size.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -73,12 +74,12 @@ std::vector<unsigned> worker_lcores(const config::WorkersConfig& config) {
 
 PacketPool::PacketPool(const config::DataplaneConfig& config, std::uint32_t workers, int numa_node) {
   std::uint32_t buffers = workers * (kInFlightOfWorker + config.limits.held_packets + 2 * kCacheOfLcore);
-  std::uint32_t largest_frame = 0;
+  std::uint32_t largest = 0;
   for (const auto& port : config.ports) {
     buffers += workers * (std::uint32_t{port.rx_descriptors} + port.tx_descriptors);
-    largest_frame = std::max<std::uint32_t>(largest_frame, port.mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN);
+    largest = std::max(largest, buffer_bytes(port.mtu));
   }
-  const std::uint32_t room = std::max<std::uint32_t>(largest_frame + RTE_PKTMBUF_HEADROOM, RTE_MBUF_DEFAULT_BUF_SIZE);
+  const std::uint32_t room = std::max<std::uint32_t>(largest + RTE_PKTMBUF_HEADROOM, RTE_MBUF_DEFAULT_BUF_SIZE);
   pool_ = rte_pktmbuf_pool_create("packets", buffers, kCacheOfLcore, 0, static_cast<std::uint16_t>(room), numa_node);
   if (pool_ == nullptr) {
     throw std::runtime_error("no memory for " + std::to_string(buffers) + " packet buffers of " + std::to_string(room) +

@@ -2,16 +2,21 @@
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <vector>
 
+#include "dataplane/port/frame_size.h"
+
 namespace hypernat::dataplane {
 namespace {
 
 constexpr std::uint64_t kHashedPackets = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+constexpr std::uint64_t kCheckedByDevice =
+    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 
 bool is_unsupported(int error) {
   return error == -ENOTSUP || error == -ENOSYS;
@@ -35,6 +40,12 @@ rte_eth_dev_info device_info(std::uint16_t device, const std::string& port) {
     throw PortError("port " + port + ": rte_eth_dev_info_get: " + rte_strerror(-error));
   }
   return info;
+}
+
+const char* text_of(DeviceWrites writes) {
+  const bool checksum = writes.has(DeviceWrites::kOuterChecksum);
+  if (writes.has(DeviceWrites::kVlanTag)) return checksum ? "outer checksums and VLAN tags" : "VLAN tags";
+  return checksum ? "outer checksums" : "no headers";
 }
 
 }  // namespace
@@ -63,9 +74,11 @@ Port::Port(const config::PortConfig& config, const Options& options)
   if (const int error = rte_eth_dev_start(device_); error != 0) fail("rte_eth_dev_start", error);
   set_promiscuous();
   if (hashes_) fill_redirection_table(*options.home);
-  spdlog::info("port {}: device {} ({}), {}, {} receive and {} transmit queues, RSS {}, promiscuous {}, link {}",
-               config_.name, config_.device, driver_, to_string(mac_), rx_queues_, tx_queues_, hashes_ ? "on" : "off",
-               promiscuous_ ? "on" : "off", link_up() ? "up" : "down");
+  spdlog::info(
+      "port {}: device {} ({}), {}, MTU {}, {} receive and {} transmit queues, RSS {}, promiscuous {}, the device "
+      "writes {}, link {}",
+      config_.name, config_.device, driver_, to_string(mac_), config_.mtu, rx_queues_, tx_queues_,
+      hashes_ ? "on" : "off", promiscuous_ ? "on" : "off", text_of(device_writes_), link_up() ? "up" : "down");
 }
 
 Port::~Port() {
@@ -84,19 +97,20 @@ void Port::fail(const char* call, int error) const {
 void Port::configure(const Options& options) {
   const rte_eth_dev_info info = device_info(device_, config_.name);
   driver_ = info.driver_name;
-  rx_queues_ = std::min(options.workers, info.max_rx_queues);
-  tx_queues_ = std::min(options.workers, info.max_tx_queues);
-  if (driver_ == "net_tap") rx_queues_ = tx_queues_ = std::min(rx_queues_, tx_queues_);  // it wants them equal
-  if (rx_queues_ == 0 || tx_queues_ == 0) throw PortError("port " + config_.name + ": the device has no queues");
+  choose_queues(info, options.workers);
+  check_mtu(info);
 
   rte_eth_conf conf{};
-  conf.rxmode.mtu = info.max_mtu == 0 ? config_.mtu : std::min(config_.mtu, info.max_mtu);
+  conf.rxmode.mtu = config_.mtu;
+  conf.rxmode.offloads = rx_offloads(info, *options.pool);
+  conf.txmode.offloads = tx_offloads(info, options.useful);
   std::vector<std::uint8_t> key(std::max<std::size_t>(info.hash_key_size, kToeplitzKeyBytes));
   std::copy(options.home->key().begin(), options.home->key().end(), key.begin());
   hashes_ = rx_queues_ > 1 && (info.flow_type_rss_offloads & kHashedPackets) != 0 && driver_ != "net_tap";
+  const std::uint64_t hash_offload = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
   if (hashes_) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
+    conf.rxmode.offloads |= hash_offload;
     conf.rx_adv_conf.rss_conf.rss_key = key.data();
     conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(key.size());
     conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kHashedPackets;
@@ -107,13 +121,54 @@ void Port::configure(const Options& options) {
                  config_.name, rte_strerror(-error));
     hashes_ = false;
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
-    conf.rxmode.offloads = 0;
+    conf.rxmode.offloads &= ~hash_offload;
     conf.rx_adv_conf = {};
     error = rte_eth_dev_configure(device_, rx_queues_, tx_queues_, &conf);
   }
   if (error != 0) fail("rte_eth_dev_configure", error);
   error = rte_eth_dev_adjust_nb_rx_tx_desc(device_, &rx_descriptors_, &tx_descriptors_);
   if (error != 0 && !is_unsupported(error)) fail("rte_eth_dev_adjust_nb_rx_tx_desc", error);
+}
+
+void Port::choose_queues(const rte_eth_dev_info& info, std::uint16_t workers) {
+  rx_queues_ = std::min(workers, info.max_rx_queues);
+  tx_queues_ = std::min(workers, info.max_tx_queues);
+  if (driver_ == "net_tap") rx_queues_ = tx_queues_ = std::min(rx_queues_, tx_queues_);  // it wants them equal
+  if (rx_queues_ == 0 || tx_queues_ == 0) throw PortError("port " + config_.name + ": the device has no queues");
+}
+
+// By the reckoning of rte_eth_dev_configure, which says no more than "invalid argument".
+void Port::check_mtu(const rte_eth_dev_info& info) const {
+  const bool says_overhead = info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu;
+  const std::uint32_t overhead =
+      says_overhead ? info.max_rx_pktlen - info.max_mtu : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const std::uint32_t largest = std::min<std::uint32_t>(info.max_mtu, info.max_rx_pktlen - overhead);
+  if (config_.mtu <= largest) return;
+  throw PortError("port " + config_.name + " (" + config_.device + "): the device's largest MTU is " +
+                  std::to_string(largest) + ", the configured one is " + std::to_string(config_.mtu));
+}
+
+std::uint64_t Port::rx_offloads(const rte_eth_dev_info& info, const rte_mempool& pool) const {
+  // Between virtual machines checksums may be left out once somebody offers to look at them; then they would have to
+  // be made here.
+  const bool is_virtio = driver_ == "net_vhost" || driver_.find("virtio") != std::string::npos;
+  std::uint64_t offloads = is_virtio ? 0 : info.rx_offload_capa & kCheckedByDevice;
+  // The process sizes its buffers by the largest frame of all ports; a device that scatters is needed with others.
+  const std::uint32_t room = rte_pktmbuf_data_room_size(const_cast<rte_mempool*>(&pool)) - RTE_PKTMBUF_HEADROOM;
+  if (frame_bytes(config_.mtu) > room) offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+  return offloads;
+}
+
+std::uint64_t Port::tx_offloads(const rte_eth_dev_info& info, DeviceWrites useful) {
+  std::uint64_t offloads = 0;
+  const auto leave = [&](DeviceWrites::What what, std::uint64_t offload) {
+    if (!useful.has(what) || (info.tx_offload_capa & offload) == 0) return;
+    device_writes_.add(what);
+    offloads |= offload;
+  };
+  leave(DeviceWrites::kOuterChecksum, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+  leave(DeviceWrites::kVlanTag, RTE_ETH_TX_OFFLOAD_VLAN_INSERT);
+  return offloads;
 }
 
 void Port::set_up_queues(const Options& options) {

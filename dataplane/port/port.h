@@ -1,7 +1,7 @@
 // One device port: configured by what the device says it can do, started, and closed again.
 //
-// Any ethdev will do. What a device lacks (queues, RSS, MTU, promiscuous mode) is made up for or said; what it refuses
-// although it must not is an error that names the port, the call and the reason.
+// Any ethdev will do. What a device lacks (queues, RSS, offloads, promiscuous mode) is made up for or said; what it
+// refuses although it must not, and frames larger than it takes, are an error that names the port and the reason.
 #pragma once
 
 #include <rte_mempool.h>
@@ -12,7 +12,10 @@
 
 #include "config/dataplane_config.h"
 #include "config/types.h"
+#include "dataplane/attach/encapsulate.h"
 #include "dataplane/flow/home.h"
+
+struct rte_eth_dev_info;
 
 namespace hypernat::dataplane {
 
@@ -32,6 +35,7 @@ class Port {
     std::uint16_t workers = 1;
     const Home* home = nullptr;  ///< its key and table go to the device's RSS
     rte_mempool* pool = nullptr;
+    DeviceWrites useful;  ///< what the port's attachments would leave to a device that can do it
   };
 
   /// Configures and starts. Throws PortError.
@@ -51,10 +55,15 @@ class Port {
   std::uint16_t tx_queues() const { return tx_queues_; }
   /// Received packets may carry a hash that is the home's.
   bool hashes() const { return hashes_; }
+  DeviceWrites device_writes() const { return device_writes_; }
   bool link_up() const;
 
  private:
   void configure(const Options& options);
+  void choose_queues(const rte_eth_dev_info& info, std::uint16_t workers);
+  void check_mtu(const rte_eth_dev_info& info) const;
+  std::uint64_t rx_offloads(const rte_eth_dev_info& info, const rte_mempool& pool) const;
+  std::uint64_t tx_offloads(const rte_eth_dev_info& info, DeviceWrites useful);
   void set_up_queues(const Options& options);
   void choose_mac();
   void set_mtu();
@@ -71,6 +80,7 @@ class Port {
   std::uint16_t rx_descriptors_;
   std::uint16_t tx_descriptors_;
   bool hashes_ = false;
+  DeviceWrites device_writes_;
   bool promiscuous_ = false;
 };
 

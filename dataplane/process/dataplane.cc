@@ -43,6 +43,17 @@ TableCompiler::Options compiler_options(const config::DataplaneConfig& config) {
   return options;
 }
 
+// A device that writes less may be faster, so it is asked for what the port's attachments need and no more.
+DeviceWrites useful_offloads(const config::DataplaneConfig& config, const std::string& port) {
+  DeviceWrites useful;
+  for (const config::AttachmentConfig& attachment : config.attachments) {
+    if (attachment.port != port) continue;
+    if (config::is_tunnel(attachment.encapsulation)) useful.add(DeviceWrites::kOuterChecksum);
+    if (attachment.encapsulation == config::Encapsulation::kVlan) useful.add(DeviceWrites::kVlanTag);
+  }
+  return useful;
+}
+
 int run_worker(void* argument) {
   const sigset_t of_devices = device_signals();
   pthread_sigmask(SIG_UNBLOCK, &of_devices, nullptr);
@@ -90,7 +101,10 @@ void Dataplane::open_ports() {
   pool_ = std::make_unique<PacketPool>(config_, workers, node);
   std::vector<MacAddress> macs;
   for (const config::PortConfig& port : config_.ports) {
-    ports_.push_back(std::make_unique<Port>(port, Port::Options{workers, &home_, pool_->get()}));
+    ports_.push_back(std::make_unique<Port>(
+        port,
+        Port::Options{
+            .workers = workers, .home = &home_, .pool = pool_->get(), .useful = useful_offloads(config_, port.name)}));
     macs.push_back(ports_.back()->mac());
   }
   attachments_ = std::make_unique<Attachments>(config_, macs);
@@ -142,8 +156,10 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
       options.queues.push_back({port, device.device(), static_cast<std::uint16_t>(alone ? 0 : number)});
     }
     const bool has_queue = number < device.tx_queues();
-    options.sender.paths.push_back(
-        {.device = device.device(), .queue = number, .ring = has_queue ? nullptr : rings_->finished(port)});
+    options.sender.paths.push_back({.device = device.device(),
+                                    .queue = number,
+                                    .ring = has_queue ? nullptr : rings_->finished(port),
+                                    .device_writes = device.device_writes()});
     if (device.tx_queues() < workers_count() && number == device.tx_queues() - 1) {
       options.finished.push_back(rings_->finished(port));
     }

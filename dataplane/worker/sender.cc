@@ -5,6 +5,22 @@
 #include <algorithm>
 
 namespace hypernat::dataplane {
+namespace {
+
+// Tells the device what `encapsulate` left out. The buffer's flags are nobody else's by now.
+void leave_to_device(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers, rte_mbuf& mbuf) {
+  if (attachment.is_tunnel() && device.has(DeviceWrites::kOuterChecksum)) {
+    mbuf.tx_offload = 0;
+    mbuf.l2_len = sizeof(EthernetHeader);
+    mbuf.l3_len = sizeof(Ipv4Header);
+    mbuf.ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+  } else if (attachment.encapsulation == Encapsulation::kVlan && device.has(DeviceWrites::kVlanTag)) {
+    mbuf.vlan_tci = static_cast<std::uint16_t>(headers.segment_id);
+    mbuf.ol_flags |= RTE_MBUF_F_TX_VLAN;
+  }
+}
+
+}  // namespace
 
 Sender::Sender(const Options& options, const Attachments& attachments, Neighbours& neighbours, Account& account)
     : attachments_(attachments),
@@ -97,7 +113,8 @@ Fate Sender::transmit(const Outgoing& outgoing) {
   const Attachment& attachment = attachments_[outgoing.attachment];
   rte_mbuf* mbuf = outgoing.mbuf;
   const bool bare = outgoing.layer == Layer::kUnderlay;
-  const std::uint32_t bytes = bare ? std::uint32_t{sizeof(EthernetHeader)} : frame_header_bytes(attachment);
+  const DeviceWrites device = paths_[attachment.port].device_writes;
+  const std::uint32_t bytes = bare ? std::uint32_t{sizeof(EthernetHeader)} : frame_header_bytes(attachment, device);
   if (rte_pktmbuf_headroom(mbuf) < bytes) return die(mbuf, Drop::no_buffer);
   auto* payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   if (bare) {
@@ -106,7 +123,8 @@ Fate Sender::transmit(const Outgoing& outgoing) {
                       .ether_type_be = swap16(outgoing.headers.ether_type)},
                      payload);
   } else {
-    encapsulate(attachment, outgoing.headers, payload, rte_pktmbuf_data_len(mbuf));
+    encapsulate(attachment, device, outgoing.headers, payload, rte_pktmbuf_data_len(mbuf));
+    leave_to_device(attachment, device, outgoing.headers, *mbuf);
   }
   rte_pktmbuf_prepend(mbuf, static_cast<std::uint16_t>(bytes));
   push(attachment.port, mbuf);
@@ -138,11 +156,26 @@ void Sender::flush(std::uint16_t port) {
     taken = rte_ring_enqueue_burst(path.ring, reinterpret_cast<void**>(buffer.frames.data()), buffer.size, nullptr);
     account_.handed_over.add(taken);
   } else {
+    if (path.device_writes != DeviceWrites{}) prepare(buffer, path);
     taken = rte_eth_tx_burst(path.device, path.queue, buffer.frames.data(), buffer.size);
     account_.sent.add(taken);
   }
   for (unsigned frame = taken; frame < buffer.size; ++frame) drop(buffer.frames[frame], Drop::transmit_full);
   buffer.size = 0;
+}
+
+// Some drivers do here what their device can not. A frame that is refused stops the round and leaves; those behind it
+// have theirs.
+void Sender::prepare(Buffer& buffer, const TransmitPath& path) {
+  std::uint16_t done = 0;
+  while (done < buffer.size) {
+    done += rte_eth_tx_prepare(path.device, path.queue, &buffer.frames[done],
+                               static_cast<std::uint16_t>(buffer.size - done));
+    if (done == buffer.size) return;
+    drop(buffer.frames[done], Drop::transmit_refused);
+    --buffer.size;
+    std::copy(buffer.frames.begin() + done + 1, buffer.frames.begin() + buffer.size + 1, buffer.frames.begin() + done);
+  }
 }
 
 void Sender::drop(rte_mbuf* mbuf, Drop reason) {

@@ -28,6 +28,7 @@ struct TransmitPath {
   std::uint16_t device = 0;  ///< ethdev port id
   std::uint16_t queue = 0;
   rte_ring* ring = nullptr;  ///< set: frames go here, and the worker at the other end sends them
+  DeviceWrites device_writes;
 };
 
 class Sender {
@@ -76,6 +77,7 @@ class Sender {
   Fate die(rte_mbuf* mbuf, Drop reason);
   Fate transmit(const Outgoing& outgoing);
   void push(std::uint16_t port, rte_mbuf* frame);
+  void prepare(Buffer& buffer, const TransmitPath& path);
   void flush(std::uint16_t port);
 
   const Attachments& attachments_;

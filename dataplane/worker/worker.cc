@@ -19,6 +19,12 @@ constexpr std::uint32_t kPausesBeforeSleep = 256;
 constexpr std::uint32_t kUnderlayAnnouncements = 10;
 constexpr Tick kBetweenAnnouncements = 250;
 
+// What a device that looked says of a TCP or UDP checksum; of which, the tunnel's or the inner one, is its affair.
+bool checksum_is_bad(const rte_mbuf& mbuf) {
+  return (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
+         (mbuf.ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD;
+}
+
 }  // namespace
 
 Worker::Worker(const Options& options, const Surroundings& around)
@@ -134,6 +140,7 @@ void Worker::describe(Burst& burst) {
     Packet& packet = burst.packets[i];
     rte_mbuf*& mbuf = burst.mbufs[i];
     packet = Packet{};
+    if (mbuf->nb_segs != 1 && rte_pktmbuf_linearize(mbuf) != 0) drop_packet(packet, Drop::scattered);
     if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
       // Some drivers always take the tag off; the attachment wants it where it was. Handed over, it is in the frame.
       if (rte_vlan_insert(&mbuf) != 0) drop_packet(packet, Drop::no_buffer);
@@ -146,10 +153,7 @@ void Worker::describe(Burst& burst) {
       packet.pass = around_.pass_mark.read(*mbuf);
       around_.pass_mark.clear(*mbuf);
     }
-    if (mbuf->nb_segs != 1) drop_packet(packet, Drop::scattered);
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
-      drop_packet(packet, Drop::bad_l4_checksum);
-    }
+    if (checksum_is_bad(*mbuf)) drop_packet(packet, Drop::bad_l4_checksum);
   }
 }
 

@@ -16,12 +16,13 @@ const craft::Datagram kQuery =
     craft::Ip{.src = "10.0.1.20", .dst = "10.0.1.53"} / craft::Udp{.src = 2000, .dst = 53} / "who";
 
 // The frame, written into a buffer that has not a byte more than it needs.
-Bytes frame_of(const Attachment& attachment, const FrameHeaders& headers, const Bytes& payload) {
-  const std::size_t size = frame_header_bytes(attachment) + payload.size();
+Bytes frame_of(const Attachment& attachment, const FrameHeaders& headers, const Bytes& payload,
+               DeviceWrites device = {}) {
+  const std::size_t size = frame_header_bytes(attachment, device) + payload.size();
   const auto buffer = std::make_unique<std::uint8_t[]>(size);
-  std::uint8_t* at = buffer.get() + frame_header_bytes(attachment);
+  std::uint8_t* at = buffer.get() + frame_header_bytes(attachment, device);
   std::copy(payload.begin(), payload.end(), at);
-  const std::uint8_t* frame = encapsulate(attachment, headers, at, static_cast<std::uint32_t>(payload.size()));
+  const std::uint8_t* frame = encapsulate(attachment, device, headers, at, static_cast<std::uint32_t>(payload.size()));
   EXPECT_EQ(frame, buffer.get());
   return {buffer.get(), buffer.get() + size};
 }
@@ -77,6 +78,18 @@ TEST(Encapsulate, GeneveIsWhatAKernelSends) {
   outer.payload.insert(outer.payload.end(), inner.begin(), inner.end());
   EXPECT_EQ(frame_of(attachment, headers, kQuery.bytes()),
             (craft::Ethernet{.dst = kPeerMac, .src = port_mac(kCloud)} / outer));
+}
+
+TEST(Encapsulate, LeavesOutWhatTheDeviceWrites) {
+  const AttachWorld world;
+  const DeviceWrites all{DeviceWrites::kOuterChecksum | DeviceWrites::kVlanTag};
+  Bytes expected = frame_of(world.attachments[kTenants], through_tunnel(0), kQuery.bytes());
+  expected[14 + 10] = expected[14 + 11] = 0;
+  EXPECT_EQ(frame_of(world.attachments[kTenants], through_tunnel(0), kQuery.bytes(), all), expected);
+  EXPECT_EQ(frame_of(world.attachments[kTrunk], to_server(104), kQuery.bytes(), all),
+            (craft::Ethernet{.dst = kServerMac, .src = interface_mac(1)} / kQuery));
+  EXPECT_EQ(frame_of(world.attachments[kLan], to_server(0), kQuery.bytes(), all),
+            frame_of(world.attachments[kLan], to_server(0), kQuery.bytes()));
 }
 
 TEST(Encapsulate, WhatIsSentCanBeReceived) {

@@ -205,3 +205,10 @@ class Attachments(test_dataplane.DataplaneTestCase):
         self.send_back(None, reply, "02:00:00:00:01:01")
         self.assertIsNone(self.inside.receive(lambda frame: Raw in frame and b"forged" in bytes(frame[Raw]), 0.5))
         self.assertEqual(self.drops("no_flow"), before + 1)
+
+    def test_drop_what_the_device_says_is_damaged(self):
+        for layer in (UDP(sport=7000, dport=53, chksum=0x1234), TCP(sport=7001, dport=80, flags="S", chksum=0x1234)):
+            with self.subTest(layer.name):
+                before = self.drops("bad_l4_checksum")
+                self.send_out(2, IP(src=ENVIRONMENT, dst=SERVER) / layer / Raw(b"damaged"))
+                machine.wait_for("the drop", lambda: self.drops("bad_l4_checksum") == before + 1)  # pylint: disable=cell-var-from-loop

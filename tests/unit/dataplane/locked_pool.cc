@@ -66,9 +66,10 @@ void register_once() {
 
 }  // namespace
 
-rte_mempool* make_locked_pool(const char* name, std::uint32_t buffers) {
+rte_mempool* make_locked_pool(const char* name, std::uint32_t buffers, std::uint16_t room) {
   register_once();
-  return rte_pktmbuf_pool_create_by_ops(name, buffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY, kName);
+  return rte_pktmbuf_pool_create_by_ops(name, buffers, 0, 0, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + room),
+                                        SOCKET_ID_ANY, kName);
 }
 
 }  // namespace hypernat::dataplane

@@ -9,7 +9,7 @@
 
 namespace hypernat::dataplane {
 
-/// Null when memory can not be had. Freed by rte_mempool_free.
-rte_mempool* make_locked_pool(const char* name, std::uint32_t buffers);
+/// Null when memory can not be had. Freed by rte_mempool_free. `room`: bytes of a buffer behind its headroom.
+rte_mempool* make_locked_pool(const char* name, std::uint32_t buffers, std::uint16_t room);
 
 }  // namespace hypernat::dataplane

@@ -18,6 +18,26 @@ void must(bool done, const char* what) {
   if (!done) throw std::runtime_error(what);
 }
 
+config::DataplaneConfig configuration(const WorkerWorld::Options& options) {
+  config::DataplaneConfig made = every_attachment();
+  made.attachments[kBench].mapping = MappingNumber{options.bench_mapping};
+  for (config::PortConfig& port : made.ports) port.mtu = options.mtu;
+  for (config::AttachmentConfig& attachment : made.attachments) {
+    attachment.mtu = static_cast<std::uint16_t>(options.mtu - (config::is_tunnel(attachment.encapsulation) ? 50 : 0));
+  }
+  return made;
+}
+
+// What refuse_frames_longer_than says, for the driver's function, which gets nothing of ours.
+std::uint32_t longest_frame = 0;
+
+std::uint16_t refuse_longer(void*, rte_mbuf** frames, std::uint16_t count) {
+  for (std::uint16_t frame = 0; frame < count; ++frame) {
+    if (rte_pktmbuf_pkt_len(frames[frame]) > longest_frame) return frame;
+  }
+  return count;
+}
+
 std::vector<rte_ring*> raw(const std::vector<Ring>& rings) {
   std::vector<rte_ring*> pointers;
   for (const Ring& ring : rings) pointers.push_back(ring.get());
@@ -28,11 +48,12 @@ std::vector<rte_ring*> raw(const std::vector<Ring>& rings) {
 
 WorkerWorld::WorkerWorld(const Options& options)
     : options_(options),
+      attach_(configuration(options)),
       home_({.key = options.home_key, .buckets = 128, .workers = options.workers}),
       compiler_(compiler_options(attach_.config)) {
   static int worlds = 0;
   name_ = "w" + std::to_string(worlds++);
-  pool_ = make_locked_pool(name_.c_str(), options.buffers);
+  pool_ = make_locked_pool(name_.c_str(), options.buffers, options.room);
   must(pool_ != nullptr, "pool");
   for (std::uint16_t port = 0; port < kPorts; ++port) make_port(port);
   generations_.push_back(compiler_.compile(every_segment(), "sha"));
@@ -108,7 +129,8 @@ void WorkerWorld::make_workers() {
       made.device_hashes.push_back(options_.device_hashes);
       if (number < options_.rx_queues) made.queues.push_back({port, device, number});
       const bool has_queue = number < options_.tx_queues;
-      made.sender.paths.push_back({device, number, has_queue ? nullptr : rings_->finished(port)});
+      made.sender.paths.push_back(
+          {device, number, has_queue ? nullptr : rings_->finished(port), options_.device_writes});
       if (options_.tx_queues < options_.workers && number == options_.tx_queues - 1) {
         made.finished.push_back(rings_->finished(port));
       }
@@ -136,15 +158,48 @@ rte_mbuf* WorkerWorld::buffer_of(const craft::Bytes& frame) {
   return mbuf;
 }
 
+void WorkerWorld::deliver(std::uint16_t port, rte_mbuf* mbuf, std::uint16_t queue) {
+  must(rte_ring_enqueue(ports_[port].rx[queue].get(), mbuf) == 0, "room in the device");
+}
+
 void WorkerWorld::arrive(std::uint16_t port, const craft::Bytes& frame, std::uint16_t queue) {
-  must(rte_ring_enqueue(ports_[port].rx[queue].get(), buffer_of(frame)) == 0, "room in the device");
+  deliver(port, buffer_of(frame), queue);
+}
+
+void WorkerWorld::arrive_in_pieces(std::uint16_t port, const craft::Bytes& frame, std::uint16_t piece) {
+  rte_mbuf* first = nullptr;
+  for (std::size_t at = 0; at < frame.size(); at += piece) {
+    const auto end = frame.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(at + piece, frame.size()));
+    rte_mbuf* next = buffer_of({frame.begin() + static_cast<std::ptrdiff_t>(at), end});
+    if (first == nullptr) {
+      first = next;
+    } else {
+      must(rte_pktmbuf_chain(first, next) == 0, "a chain of buffers");
+    }
+  }
+  deliver(port, first);
+}
+
+void WorkerWorld::arrive_flagged(std::uint16_t port, const craft::Bytes& frame, std::uint64_t flags) {
+  rte_mbuf* mbuf = buffer_of(frame);
+  mbuf->ol_flags |= flags;
+  deliver(port, mbuf);
+}
+
+void WorkerWorld::arrive_stripped(std::uint16_t port, const craft::Bytes& frame) {
+  craft::Bytes bare = frame;
+  bare.erase(bare.begin() + 12, bare.begin() + 16);
+  rte_mbuf* mbuf = buffer_of(bare);
+  mbuf->vlan_tci = static_cast<std::uint16_t>(frame[14] << 8 | frame[15]);
+  mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+  deliver(port, mbuf);
 }
 
 void WorkerWorld::arrive_hashed(std::uint16_t port, const craft::Bytes& frame, std::uint32_t hash) {
   rte_mbuf* mbuf = buffer_of(frame);
   mbuf->hash.rss = hash;
   mbuf->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
-  must(rte_ring_enqueue(ports_[port].rx[0].get(), mbuf) == 0, "room in the device");
+  deliver(port, mbuf);
 }
 
 void WorkerWorld::run(Tick milliseconds) {
@@ -174,11 +229,39 @@ std::vector<craft::Bytes> WorkerWorld::sent_by(std::uint16_t port, std::uint16_t
   void* taken = nullptr;
   while (rte_ring_dequeue(ports_[port].tx[queue].get(), &taken) == 0) {
     auto* mbuf = static_cast<rte_mbuf*>(taken);
-    const auto* bytes = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-    frames.emplace_back(bytes, bytes + rte_pktmbuf_data_len(mbuf));
+    frames.push_back(completed(*mbuf));
     rte_pktmbuf_free(mbuf);
   }
   return frames;
+}
+
+// What a device does that writes checksums and tags, by code that shares nothing with the data plane's.
+craft::Bytes WorkerWorld::completed(const rte_mbuf& mbuf) {
+  const auto* bytes = rte_pktmbuf_mtod(&mbuf, const std::uint8_t*);
+  craft::Bytes frame(bytes, bytes + rte_pktmbuf_data_len(&mbuf));
+  const std::uint64_t work = mbuf.ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
+  if (work == 0) return frame;
+  ++completed_;
+  if (work == (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)) {
+    const auto header = frame.begin() + mbuf.l2_len;
+    must(options_.device_writes.has(DeviceWrites::kOuterChecksum), "a checksum that no device was asked for");
+    must(header[10] == 0 && header[11] == 0, "zero in the checksum's place");
+    const std::uint16_t checksum = craft::checksum_of({header, header + mbuf.l3_len});
+    header[10] = static_cast<std::uint8_t>(checksum >> 8);
+    header[11] = static_cast<std::uint8_t>(checksum);
+  } else {
+    must(work == RTE_MBUF_F_TX_VLAN, "nothing else for a device to do");
+    must(options_.device_writes.has(DeviceWrites::kVlanTag), "a tag that no device was asked for");
+    const std::uint8_t tag[] = {0x81, 0, static_cast<std::uint8_t>(mbuf.vlan_tci >> 8),
+                                static_cast<std::uint8_t>(mbuf.vlan_tci)};
+    frame.insert(frame.begin() + 12, std::begin(tag), std::end(tag));
+  }
+  return frame;
+}
+
+void WorkerWorld::refuse_frames_longer_than(std::uint16_t port, std::uint32_t bytes) {
+  longest_frame = bytes;
+  rte_eth_fp_ops[ports_[port].device].tx_pkt_prepare = refuse_longer;
 }
 
 std::vector<craft::Bytes> WorkerWorld::sent_packets(std::uint16_t port) {

@@ -33,6 +33,10 @@ class WorkerWorld {
     std::uint32_t held_per_next_hop = 8;
     std::uint32_t held_per_tenant = 64;
     std::uint32_t buffers = 8191;
+    std::uint16_t room = 2048;        ///< bytes of a buffer
+    std::uint16_t mtu = 1500;         ///< of every port
+    std::uint32_t bench_mapping = 3;  ///< of the plain inside attachment
+    DeviceWrites device_writes = {};  ///< what the devices complete, as `sent` does for them
     bool device_hashes = false;
     ToeplitzKey home_key = kMicrosoftKey;
   };
@@ -43,6 +47,12 @@ class WorkerWorld {
 
   /// A frame arrives at a queue.
   void arrive(std::uint16_t port, const craft::Bytes& frame, std::uint16_t queue = 0);
+  /// The same in as many buffers as it takes with `piece` bytes in each.
+  void arrive_in_pieces(std::uint16_t port, const craft::Bytes& frame, std::uint16_t piece);
+  /// The same with the flags of a device that looked at it.
+  void arrive_flagged(std::uint16_t port, const craft::Bytes& frame, std::uint64_t flags);
+  /// A tagged frame from a device that takes the tag off.
+  void arrive_stripped(std::uint16_t port, const craft::Bytes& frame);
   /// The same with the hash that a device says it has.
   void arrive_hashed(std::uint16_t port, const craft::Bytes& frame, std::uint32_t hash);
   /// Every worker makes rounds until none has anything to do; accounts must close after every step.
@@ -64,6 +74,11 @@ class WorkerWorld {
   /// Requests until `worker` has no port left towards 10.0.1.53, port 53.
   void use_up_ports(std::uint16_t worker, std::uint32_t& n);
 
+  /// A device that refuses to send, as rte_eth_tx_prepare says, every frame longer than `bytes`.
+  void refuse_frames_longer_than(std::uint16_t port, std::uint32_t bytes);
+  /// Frames that devices completed.
+  std::uint64_t completed() const { return completed_; }
+
   void publish(const config::Table& table);
   AccountView total() const;
   std::uint32_t buffers_out() const;
@@ -83,6 +98,8 @@ class WorkerWorld {
   void make_port(std::uint16_t number);
   void make_workers();
   rte_mbuf* buffer_of(const craft::Bytes& frame);
+  void deliver(std::uint16_t port, rte_mbuf* mbuf, std::uint16_t queue = 0);
+  craft::Bytes completed(const rte_mbuf& mbuf);
 
   Options options_;
   std::string name_;
@@ -90,6 +107,7 @@ class WorkerWorld {
   Home home_;
   TenantUsage usage_{1024};
   Orders orders_;
+  std::uint64_t completed_ = 0;
   rte_mempool* pool_ = nullptr;
   std::vector<Port> ports_;
   std::unique_ptr<Rings> rings_;
