@@ -42,7 +42,7 @@ constexpr FlowState tcp_state_of(std::uint8_t saw) {
   return (saw & kSawRemoteSyn) != 0 ? FlowState::kEstablished : FlowState::kOpening;
 }
 
-/// True when the flow's time got shorter, so that its timer has to come earlier.
+/// True when another timeout holds from now on, perhaps a shorter one, so that the timer may have to come earlier.
 inline bool advance_tcp(Flow& flow, Side from, std::uint8_t flags, Tick now) {
   const FlowState before = flow.state;
   std::uint8_t saw = flow.saw;
@@ -64,7 +64,7 @@ inline bool advance_tcp(Flow& flow, Side from, std::uint8_t flags, Tick now) {
   flow.state = after;
   const bool refreshes = after == FlowState::kEstablished || (after == FlowState::kOpening && from == Side::kInside);
   if (begins_closing || refreshes) flow.last_seen = now;
-  return begins_closing;
+  return after != before;
 }
 
 }  // namespace hypernat::dataplane

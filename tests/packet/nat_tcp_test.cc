@@ -204,6 +204,29 @@ TEST(TcpTimers, give_a_flow_that_came_back_from_a_rst_its_full_time) {
   EXPECT_TRUE(connection.goes_after(350 * kSecond));
 }
 
+TEST(TcpTimers, come_earlier_in_every_state_whose_timeout_is_shorter) {
+  struct Row {
+    const char* what;
+    FlowTimeouts timeouts;
+    std::vector<std::string> segments;  // "<" before those from the server
+    Tick idle;
+  };
+  const FlowTimeouts long_opening{.tcp_opening = 100'000, .tcp_established = 10'000, .tcp_closing = 50'000};
+  const FlowTimeouts long_closing{.tcp_opening = 10'000, .tcp_established = 20'000, .tcp_closing = 90'000};
+  const std::vector<Row> rows = {
+      {"opening to established", long_opening, {"S", "<SA"}, 10'000},
+      {"closing back to established", long_opening, {"S", "<SA", "<R", "A"}, 10'000},
+      {"closing back to opening", long_closing, {"S", "<R", "A"}, 10'000},
+      {"closing to opened anew", long_closing, {"S", "<SA", "<R", "S"}, 10'000},
+  };
+  for (const Row& row : rows) {
+    Connection connection({.timeouts = row.timeouts});
+    for (const std::string& segment : row.segments)
+      ASSERT_TRUE((segment[0] == '<' ? connection.server(segment.substr(1)) : connection.client(segment)).forwarded());
+    EXPECT_TRUE(connection.goes_after(row.idle)) << row.what;
+  }
+}
+
 TEST(TcpTimers, leave_nothing_behind) {
   Connection connection;
   connection.shake_hands();
