@@ -172,17 +172,29 @@ void check_attachments(DataplaneConfig& config, Loader& loader) {
   }
 }
 
+struct Whole {
+  const char* key = "";
+  std::uint32_t size = 0;
+};
+
 // A tenant's share is never so large that one alone could leave another less than that.
+void settle_share(const char* key, std::uint32_t& share, const Whole& whole, Loader& loader) {
+  const Path at = Path() / "limits" / key;
+  const std::uint32_t half = std::max(1U, whole.size / 2);
+  if (!loader.has(at)) {
+    share = std::max(1U, whole.size / 4);
+  } else if (share > half) {
+    loader.refuse(at, std::to_string(share), std::string("at most half of ") + whole.key + ", " + std::to_string(half));
+  }
+}
+
 void settle_limits(DataplaneConfig& config, Loader& loader) {
   LimitsConfig& limits = config.limits;
-  const Path per_tenant = Path() / "limits" / "held_per_tenant";
-  const std::uint32_t half = std::max(1U, limits.held_packets / 2);
-  if (!loader.has(per_tenant)) {
-    limits.held_per_tenant = std::max(1U, limits.held_packets / 4);
-  } else if (limits.held_per_tenant > half) {
-    loader.refuse(per_tenant, std::to_string(limits.held_per_tenant),
-                  "at most half of held_packets, " + std::to_string(half));
-  }
+  settle_share("held_per_tenant", limits.held_per_tenant, {"held_packets", limits.held_packets}, loader);
+  settle_share("fragmented_per_tenant", limits.fragmented_per_tenant,
+               {"fragmented_datagrams", limits.fragmented_datagrams}, loader);
+  settle_share("held_fragments_per_tenant", limits.held_fragments_per_tenant, {"held_fragments", limits.held_fragments},
+               loader);
   if (limits.held_per_next_hop > limits.held_packets) {
     loader.refuse(Path() / "limits" / "held_per_next_hop", std::to_string(limits.held_per_next_hop),
                   "at most held_packets, " + std::to_string(limits.held_packets));

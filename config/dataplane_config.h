@@ -97,6 +97,11 @@ struct LimitsConfig {
   std::uint32_t held_packets = 256;  ///< of each worker, while next hops are unresolved
   std::uint32_t held_per_next_hop = 8;
   std::uint32_t held_per_tenant = 64;
+  std::uint32_t fragmented_datagrams = 1024;  ///< of each worker, whose fragments are on their way
+  std::uint32_t fragmented_per_tenant = 256;
+  std::uint32_t held_fragments = 512;  ///< of each worker, while the first fragment of their datagram has not come
+  std::uint32_t held_fragments_per_tenant = 128;
+  std::uint32_t held_fragments_per_datagram = 64;
   std::uint32_t port_bitmaps = 256;    ///< of each worker
   std::uint32_t trace_records = 1024;  ///< of each worker
   bool operator==(const LimitsConfig&) const = default;
@@ -109,8 +114,15 @@ struct TimeoutsConfig {
   std::chrono::milliseconds tcp_closing{60'000};  ///< also the port's quarantine towards that remote endpoint
   std::chrono::milliseconds udp{120'000};
   std::chrono::milliseconds icmp{60'000};
+  std::chrono::milliseconds fragments{2'000};   ///< of a datagram, from the first of its fragments to come
   std::chrono::milliseconds neighbour{60'000};  ///< after which a resolved MAC is asked for again
   bool operator==(const TimeoutsConfig&) const = default;
+};
+
+/// Of which protocols fragments are translated.
+enum class FragmentMode : std::uint8_t {
+  kAll,
+  kUdp,  ///< as AWS's NAT gateway does
 };
 
 struct DataplaneConfig {
@@ -122,6 +134,7 @@ struct DataplaneConfig {
   WorkersConfig workers;
   std::vector<PortConfig> ports;
   std::vector<AttachmentConfig> attachments;
+  FragmentMode fragments = FragmentMode::kAll;
   LimitsConfig limits;
   TimeoutsConfig timeouts;
   bool operator==(const DataplaneConfig&) const = default;

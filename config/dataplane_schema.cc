@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestTimeout{100};
 constexpr milliseconds kLongestTimeout{24 * 3'600'000};
+constexpr milliseconds kLongestFragmentTimeout{60'000};
 
 Schema<LambdaVpcConfig> lambda_vpc_schema() {
   Schema<LambdaVpcConfig> schema;
@@ -126,6 +127,16 @@ Schema<LimitsConfig> limits_schema() {
                 &LimitsConfig::held_per_next_hop, count(1 << 10, "packets"))
       .optional({"held_per_tenant", "How many of them may be one tenant's; at most half of all."},
                 &LimitsConfig::held_per_tenant, count(1 << 15, "packets"), "a quarter of held_packets")
+      .optional({"fragmented_datagrams", "Datagrams in fragments that are followed at a time, of each worker."},
+                &LimitsConfig::fragmented_datagrams, count(1 << 16))
+      .optional({"fragmented_per_tenant", "How many of them may be one tenant's; at most half of all."},
+                &LimitsConfig::fragmented_per_tenant, count(1 << 15), "a quarter of fragmented_datagrams")
+      .optional({"held_fragments", "Fragments that wait for the first one of their datagram, of each worker."},
+                &LimitsConfig::held_fragments, count(1 << 16, "packets"))
+      .optional({"held_fragments_per_tenant", "How many of them may be one tenant's; at most half of all."},
+                &LimitsConfig::held_fragments_per_tenant, count(1 << 15, "packets"), "a quarter of held_fragments")
+      .optional({"held_fragments_per_datagram", "How many of them may be of the same datagram."},
+                &LimitsConfig::held_fragments_per_datagram, count(1 << 10, "packets"))
       .optional({"port_bitmaps", "Remote endpoints whose ports are counted exactly, of each worker."},
                 &LimitsConfig::port_bitmaps, count(1 << 20))
       .optional({"trace_records", "Decisions that `hypernat trace` can hold, of each worker."},
@@ -143,6 +154,8 @@ Schema<TimeoutsConfig> timeouts_schema() {
                 &TimeoutsConfig::tcp_closing, timeout())
       .optional({"udp", "An idle UDP flow."}, &TimeoutsConfig::udp, timeout())
       .optional({"icmp", "An idle echo flow."}, &TimeoutsConfig::icmp, timeout())
+      .optional({"fragments", "A datagram of which a fragment has come and others have not."},
+                &TimeoutsConfig::fragments, duration(kShortestTimeout, kLongestFragmentTimeout))
       .optional({"neighbour", "A neighbour's MAC, before it is asked for again."}, &TimeoutsConfig::neighbour,
                 timeout());
   return schema;
@@ -174,6 +187,9 @@ const Schema<DataplaneConfig>& dataplane_schema() {
         .list({"ports", "The Ethernet devices."}, &DataplaneConfig::ports, port_schema(), {.least = 1, .most = 32})
         .list({"attachments", "What the ports carry; at least one on each side."}, &DataplaneConfig::attachments,
               attachment_schema(), {.least = 1, .most = 64})
+        .optional({"fragments", "Of which protocols fragments are translated; AWS's NAT gateway translates UDP's."},
+                  &DataplaneConfig::fragments,
+                  one_of<FragmentMode>({{"all", FragmentMode::kAll}, {"udp", FragmentMode::kUdp}}))
         .group({"limits", "Sizes of what is allocated at start."}, &DataplaneConfig::limits, limits_schema())
         .group({"timeouts", "After how long without a packet things go."}, &DataplaneConfig::timeouts,
                timeouts_schema());

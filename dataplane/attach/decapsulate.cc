@@ -99,6 +99,22 @@ bool is_fragment(const Ipv4Header& ip) {
   return (swap16(ip.fragment_be) & (kIpv4MoreFragments | kIpv4FragmentOffset)) != 0;
 }
 
+// Where ports would be, a later fragment has payload: nothing is read here, not even from a first one.
+Parsed parse_fragment(Packet& packet, Bytes bytes) {
+  packet.l4 = bytes.at;
+  packet.l4_length = static_cast<std::uint16_t>(bytes.left);
+  packet.protocol = static_cast<Protocol>(packet.ip->protocol);
+  const bool first = (swap16(packet.ip->fragment_be) & kIpv4FragmentOffset) == 0;
+  packet.fragment = first ? Fragment::kFirst : Fragment::kLater;
+  switch (packet.protocol) {
+    case Protocol::kTcp:
+    case Protocol::kUdp:
+    case Protocol::kIcmp:
+      return Parsed::kFragment;
+  }
+  return fail(packet, Drop::unsupported_protocol);
+}
+
 Parsed parse_tcp(Packet& packet, Bytes bytes) {
   const auto* tcp = bytes.take<TcpHeader>();
   if (tcp == nullptr || tcp->header_length() < sizeof(TcpHeader) || tcp->header_length() > packet.l4_length) {
@@ -171,7 +187,7 @@ Parsed parse_ipv4(Packet& packet, const Carrier& carrier, Bytes bytes, const Con
     const Ipv4Prefix& block = carrier.peer != nullptr ? carrier.peer->block : context.attachments.lambda_vpc();
     if (!block.contains(packet.src)) return fail(packet, Drop::spoofed_source);
   }
-  if (is_fragment(*packet.ip)) return fail(packet, Drop::fragment);
+  if (is_fragment(*packet.ip)) return parse_fragment(packet, bytes);
   return parse_l4(packet, bytes);
 }
 

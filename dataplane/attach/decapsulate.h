@@ -1,8 +1,8 @@
 // From a frame to a packet: side, segment, and the IPv4 packet inside the attachment's encapsulation.
 //
 // Bytes in, fields out; the frame itself is not changed, so that it can be handed over to another worker whole. What
-// passes has been checked to the last length: everything behind may rely on whole headers, a right IPv4 checksum, no
-// fragments and a sender that may send there.
+// passes has been checked to the last length: everything behind may rely on whole headers, a right IPv4 checksum and a
+// sender that may send there. Of a fragment that is said of the IPv4 header alone.
 #pragma once
 
 #include "dataplane/attach/attachments.h"
@@ -12,9 +12,10 @@
 namespace hypernat::dataplane {
 
 enum class Parsed : std::uint8_t {
-  kPacket,   ///< TCP, UDP or echo: on to its home
-  kArp,      ///< `l4` is a whole ArpPacket; `slot` is kNone on an underlay, else the segment's; see arp.h
-  kDropped,  ///< the reason is in the packet
+  kPacket,    ///< TCP, UDP or echo: on to its home
+  kFragment,  ///< of TCP, UDP or ICMP: to where its datagram is gathered
+  kArp,       ///< `l4` is a whole ArpPacket; `slot` is kNone on an underlay, else the segment's; see arp.h
+  kDropped,   ///< the reason is in the packet
 };
 
 /// `packet` has `frame`, `length` and `port` set (receive); sets all that parse sets.

@@ -16,7 +16,10 @@ void Nat::State::answer_inside(Packet& packet, const PacketAnswer& answer, Drop 
 
 // A TCP segment from inside that has no flow and opens none: answered, so that the client does not hang.
 void Nat::State::refuse_segment(Packet& packet, std::uint32_t tenant, Tick now) {
-  if ((packet.tcp_flags & kTcpRst) != 0) {
+  // What a RST has to acknowledge when nothing is acknowledged to it is the segment's length: a fragment's is not
+  // known.
+  const bool unanswerable = is_fragment(packet) && (packet.tcp_flags & kTcpAck) == 0;
+  if ((packet.tcp_flags & kTcpRst) != 0 || unanswerable) {
     drop_packet(packet, Drop::no_flow);
     return;
   }

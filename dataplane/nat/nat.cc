@@ -121,6 +121,7 @@ bool Nat::State::judge_segment(Packet& packet) const {
     drop_packet(packet, Drop::ttl_expired);
     return false;
   }
+  if (packet.fragment == Fragment::kLater) return true;  // its first fragment was judged
   if (packet.protocol == Protocol::kTcp && !legal_tcp_flags(packet.tcp_flags)) {
     drop_packet(packet, Drop::bad_tcp_flags);
     return false;
@@ -187,7 +188,7 @@ void Nat::State::open_flows(Burst& burst) {
       if (packet.side == Side::kOutside)
         refuse_inbound(packet);
       else if (!pass_on(packet))
-        open(packet, burst.now);
+        packet.fragment == Fragment::kLater ? drop_packet(packet, Drop::no_flow) : open(packet, burst.now);
       opened_any |= packet.opened;
     }
     if (packet.pass.kind == PassKind::kOpening && packet.flow != kNone) own(packet);
@@ -199,7 +200,9 @@ void Nat::State::rewrite(Burst& burst) {
     Packet& packet = *burst.packets[i];
     if (packet.verdict != Verdict::kPending) continue;
     Flow& flow = flows[packet.flow];
-    if (packet.side == Side::kInside)
+    if (is_fragment(packet))
+      forward_fragment(packet, packet.flow, burst.now);
+    else if (packet.side == Side::kInside)
       forward_outbound(packet, flow, packet.flow, burst.now);
     else
       forward_inbound(packet, flow, packet.flow, burst.now);
@@ -222,7 +225,10 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
     flow.last_seen = now;
   }
   rewrite_outbound(flow, *packet.ip, packet.l4);
+  leave_outbound(packet, flow, number);
+}
 
+void Nat::State::leave_outbound(Packet& packet, Flow& flow, std::uint32_t number) {
   const std::uint16_t bytes = swap16(packet.ip->total_length_be);
   flow.outbound_bytes += bytes;
   if (++flow.outbound_packets >= kCarryAt) carry_counts(flow, number);
@@ -242,7 +248,10 @@ void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t numbe
     arm(number, now);
   }
   rewrite_inbound(flow, *packet.ip, packet.l4);
+  leave_inbound(packet, flow, number);
+}
 
+void Nat::State::leave_inbound(Packet& packet, Flow& flow, std::uint32_t number) {
   const std::uint16_t bytes = swap16(packet.ip->total_length_be);
   flow.inbound_bytes += bytes;
   if (++flow.inbound_packets >= kCarryAt) carry_counts(flow, number);

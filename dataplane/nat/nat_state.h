@@ -1,6 +1,6 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, answering.cc what senders are told, passing.cc what passes between workers, list.cc the view for
-// people.
+// closing of flows, answering.cc what senders are told, fragments.cc what is different for fragments, passing.cc what
+// passes between workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,12 @@ struct Nat::State {
   static void learn_way(const Packet& packet, Flow& flow);
   void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
   void forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  void leave_outbound(Packet& packet, Flow& flow, std::uint32_t number);
+  void leave_inbound(Packet& packet, Flow& flow, std::uint32_t number);
   void carry_counts(Flow& flow, std::uint32_t number);
+
+  // fragments.cc
+  void forward_fragment(Packet& packet, std::uint32_t number, Tick now);
 
   // open.cc
   struct Opening;

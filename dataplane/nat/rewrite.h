@@ -50,18 +50,35 @@ inline constexpr std::size_t kSrcPortOffset = 0;
 inline constexpr std::size_t kDstPortOffset = 2;
 inline constexpr std::size_t kIdentifierOffset = 4;
 
-inline void rewrite_outbound(const Flow& flow, Ipv4Header& ip, std::uint8_t* l4) {
+/// All that there is to rewrite of a later fragment.
+inline void rewrite_address_outbound(const Flow& flow, Ipv4Header& ip) {
   ip.src_be = flow.interface.network();
   --ip.ttl;
   ip.checksum = adjust_checksum(ip.checksum, add_sums(flow.ip_delta, kTtlDelta));
+}
+
+inline void rewrite_address_inbound(const Flow& flow, Ipv4Header& ip) {
+  ip.dst_be = flow.inside.network();
+  --ip.ttl;
+  ip.checksum = adjust_checksum(ip.checksum, add_sums(reverse_delta(flow.ip_delta), kTtlDelta));
+}
+
+/// Another identification, in network order.
+inline void renumber(Ipv4Header& ip, std::uint16_t identification_be) {
+  const std::uint32_t delta = static_cast<std::uint16_t>(~ip.identification_be) + std::uint32_t{identification_be};
+  ip.identification_be = identification_be;
+  ip.checksum = adjust_checksum(ip.checksum, fold_sum(delta));
+}
+
+/// The transport's checksum covers the whole datagram, and a difference is as right for a first fragment.
+inline void rewrite_outbound(const Flow& flow, Ipv4Header& ip, std::uint8_t* l4) {
+  rewrite_address_outbound(flow, ip);
   write_port(l4 + (flow.protocol == Protocol::kIcmp ? kIdentifierOffset : kSrcPortOffset), flow.interface_port);
   adjust_l4(l4, flow.protocol, flow.l4_delta);
 }
 
 inline void rewrite_inbound(const Flow& flow, Ipv4Header& ip, std::uint8_t* l4) {
-  ip.dst_be = flow.inside.network();
-  --ip.ttl;
-  ip.checksum = adjust_checksum(ip.checksum, add_sums(reverse_delta(flow.ip_delta), kTtlDelta));
+  rewrite_address_inbound(flow, ip);
   write_port(l4 + (flow.protocol == Protocol::kIcmp ? kIdentifierOffset : kDstPortOffset), flow.inside_port);
   adjust_l4(l4, flow.protocol, reverse_delta(flow.l4_delta));
 }

@@ -24,13 +24,22 @@ namespace hypernat::dataplane {
   X(bad_ip_checksum, "the IPv4 header checksum is wrong")                                            \
   X(bad_l4_header, "the TCP, UDP or ICMP header is cut short or contradicts its length")             \
   X(bad_l4_checksum, "the TCP, UDP or ICMP checksum is wrong")                                       \
-  X(fragment, "a fragment of a datagram")                                                            \
+  X(fragment, "a fragment of a tunnel packet, or of a protocol whose fragments are switched off")    \
   X(unsupported_protocol, "neither TCP, UDP nor ICMP")                                               \
   X(unsupported_icmp, "an ICMP message other than echo")                                             \
   X(martian_source, "the source address can not be a sender's")                                      \
   X(martian_destination, "the destination address can not be a tenant's")                            \
   X(spoofed_source, "the source is outside the block of the worker host it came from")               \
   X(ttl_expired, "the time to live ran out here")                                                    \
+  X(fragment_tiny, "fragments so small that the transport header is not whole in the first")         \
+  X(fragment_misaligned, "a fragment that is empty, or not the last and no multiple of eight bytes") \
+  X(fragment_too_long, "a fragment that ends beyond the longest datagram, 65,535 bytes")             \
+  X(fragment_overlap, "fragments that overlap, or contradict each other about the datagram's end")   \
+  X(fragment_duplicate, "a fragment that came before")                                               \
+  X(fragment_refused, "another fragment of the same datagram was refused")                           \
+  X(fragment_timeout, "the first fragment of the datagram did not come in time")                     \
+  X(fragment_share_full, "as many fragments of the tenant, or of the datagram, as may be kept are")  \
+  X(fragments_full, "no room is left to keep another fragment, or to follow another datagram")       \
   X(home_ring_full, "the ring to the worker that the packet belongs to was full")                    \
   X(no_flow, "no flow, and not a packet that opens one")                                             \
   X(not_the_interface, "addressed to an address of the subnet that is no interface")                 \

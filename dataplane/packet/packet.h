@@ -25,6 +25,7 @@ enum class Verdict : std::uint8_t {
   kAnswered,    ///< dies as by kDrop, and its sender is told: `answer`, by way of `egress`
   kConsumed,    ///< ARP: answered or learned from, and done with
   kHandedOver,  ///< with another worker: its home, or the one that `pass` names
+  kHeld,        ///< a later fragment, held until the first one of its datagram tells where it belongs
 };
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
@@ -77,6 +78,24 @@ struct PacketAnswer {
   Ipv4Address source;  ///< of ICMP: the address that speaks; a RST speaks for the destination
 };
 
+/// What a packet is of its datagram.
+enum class Fragment : std::uint8_t {
+  kWhole,  ///< all of it
+  kFirst,  ///< its beginning, with the transport header
+  kLater,  ///< something behind: its bytes are payload, whatever they look like
+};
+
+/// What every fragment of a datagram has to know and only the first one tells (fragments/gathering.h): 64 bits, as they
+/// travel beside a fragment from worker to worker.
+struct DatagramMark {
+  L4Port src_port;  ///< ICMP echo: the identifier, in both
+  L4Port dst_port;
+  std::uint16_t identification_be = 0;  ///< with which it leaves, outbound
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t unused = 0;
+};
+static_assert(sizeof(DatagramMark) == 8);
+
 /// Where a packet leaves. Outbound: the outside attachment; inbound: the tunnel peer and environment of the flow.
 struct Egress {
   std::uint32_t interface = kNone;  ///< outbound: slot in Tables::interfaces (source MAC, subnet, attachment)
@@ -93,7 +112,8 @@ struct Packet {
   std::uint32_t length = 0;       ///< bytes of the frame
   std::uint16_t port = 0;         ///< device port it came in on
 
-  // Set by parse (attach): headers are whole, lengths agree, the IPv4 header checksum holds, no fragments.
+  // Set by parse (attach): headers are whole, lengths agree, the IPv4 header checksum holds. Of a fragment nothing
+  // behind the IPv4 header is read; its ports and flags are set by gather (fragments/gathering.h).
   Side side = Side::kInside;
   std::uint8_t attachment = 0;  ///< index of the attachment it came in on
   std::uint32_t slot = kNone;   ///< inside: slot in Tables::mappings; outside: slot in Tables::subnets
@@ -109,7 +129,13 @@ struct Packet {
   Ipv4Address peer;            ///< inside tunnels: the outer source address
   MacAddress environment_mac;  ///< inside: the source MAC of the (inner) frame
 
-  // Set by home.
+  Fragment fragment = Fragment::kWhole;
+
+  // Set by gather, of fragments only.
+  bool gathered = false;  ///< `datagram` is known
+  DatagramMark datagram;
+
+  // Set by home; of fragments by gather.
   std::uint32_t toeplitz = 0;
 
   // Set by receive when another worker passed it on; set anew by open when it is passed on from here.
@@ -128,6 +154,10 @@ struct Packet {
   PacketAnswer answer;
   Egress egress;
 };
+
+inline bool is_fragment(const Packet& packet) {
+  return packet.fragment != Fragment::kWhole;
+}
 
 inline void drop_packet(Packet& packet, Drop reason) {
   packet.verdict = Verdict::kDrop;

@@ -73,7 +73,8 @@ std::vector<unsigned> worker_lcores(const config::WorkersConfig& config) {
 }
 
 PacketPool::PacketPool(const config::DataplaneConfig& config, std::uint32_t workers, int numa_node) {
-  std::uint32_t buffers = workers * (kInFlightOfWorker + config.limits.held_packets + 2 * kCacheOfLcore);
+  std::uint32_t buffers =
+      workers * (kInFlightOfWorker + config.limits.held_packets + config.limits.held_fragments + 2 * kCacheOfLcore);
   std::uint32_t largest = 0;
   for (const auto& port : config.ports) {
     buffers += workers * (std::uint32_t{port.rx_descriptors} + port.tx_descriptors);

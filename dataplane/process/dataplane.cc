@@ -116,20 +116,28 @@ void Dataplane::make_workers() {
   rings_ = Rings::create({.workers = workers, .ports = ports});
   if (!rings_) throw std::runtime_error("no memory for the rings between workers");
   const auto pass_mark = PassMark::reserve();
-  if (!pass_mark) {
-    throw std::runtime_error("no room in packet buffers for the mark that workers pass on: a dynamic field of " +
-                             std::to_string(sizeof(Pass)) + " bytes and a flag (" + rte_strerror(rte_errno) + ")");
+  const auto fragment_mark = FragmentMark::reserve();
+  if (!pass_mark || !fragment_mark) {
+    throw std::runtime_error("no room in packet buffers for the marks that workers pass on: dynamic fields of " +
+                             std::to_string(sizeof(Pass)) + " and " + std::to_string(sizeof(DatagramMark)) +
+                             " bytes and two flags (" + rte_strerror(rte_errno) + ")");
   }
   for (std::uint16_t number = 0; number < workers; ++number) {
     nat_names_.push_back("nat" + std::to_string(number));
     const MemoryNode node(static_cast<int>(rte_lcore_to_socket_id(lcores_[number])));
     workers_.push_back(std::make_unique<Worker>(
-        worker_options(number), Worker::Surroundings{*attachments_, home_, orders_, pool_->get(), *pass_mark}));
+        worker_options(number),
+        Worker::Surroundings{*attachments_, home_, orders_, pool_->get(), *pass_mark, *fragment_mark}));
   }
   for (std::uint16_t number = 0; number < workers; ++number) {
-    if (workers_[number]->create_nat(nat_options(number), tenants_)) continue;
-    throw std::runtime_error("no memory for the " + std::to_string(config_.limits.flows) + " flows of worker " +
-                             std::to_string(number));
+    if (!workers_[number]->create_nat(nat_options(number), tenants_)) {
+      throw std::runtime_error("no memory for the " + std::to_string(config_.limits.flows) + " flows of worker " +
+                               std::to_string(number));
+    }
+    if (!workers_[number]->create_gathering()) {
+      throw std::runtime_error("no memory for the " + std::to_string(config_.limits.fragmented_datagrams) +
+                               " datagrams in fragments of worker " + std::to_string(number));
+    }
   }
 }
 
@@ -173,8 +181,25 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
   options.neighbours.reachable_for = milliseconds(config_.timeouts.neighbour);
   options.neighbours.secret = secret_.hash[0];
   options.interfaces = config_.limits.interfaces;
+  options.fragments = fragment_options(number);
+  options.identification_secret = secret_.random;
   options.trace_records = std::bit_ceil(config_.limits.trace_records);
   return options;
+}
+
+Gathering::Options Dataplane::fragment_options(std::uint16_t number) const {
+  const config::LimitsConfig& limits = config_.limits;
+  return {
+      .protocols = config_.fragments == config::FragmentMode::kAll ? FragmentProtocols::kAll : FragmentProtocols::kUdp,
+      .datagrams = limits.fragmented_datagrams,
+      .datagrams_per_tenant = limits.fragmented_per_tenant,
+      .held = limits.held_fragments,
+      .held_per_tenant = limits.held_fragments_per_tenant,
+      .held_per_datagram = limits.held_fragments_per_datagram,
+      .timeout = milliseconds(config_.timeouts.fragments),
+      .tenants = tenants_.slots(),
+      .secret = secret_.hash,
+      .numa_node = static_cast<int>(rte_lcore_to_socket_id(lcores_[number]))};
 }
 
 Nat::Options Dataplane::nat_options(std::uint16_t number) const {

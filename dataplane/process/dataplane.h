@@ -54,6 +54,7 @@ class Dataplane {
   void open_ports();
   void make_workers();
   Worker::Options worker_options(std::uint16_t number) const;
+  Gathering::Options fragment_options(std::uint16_t number) const;
   Nat::Options nat_options(std::uint16_t number) const;
   std::uint16_t workers_count() const { return static_cast<std::uint16_t>(lcores_.size()); }
   void launch();

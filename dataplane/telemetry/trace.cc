@@ -89,6 +89,8 @@ std::string verdict_of(const TraceRecord& record) {
       return "handed over";
     case Verdict::kConsumed:
       return "consumed";
+    case Verdict::kHeld:
+      return "held until the first fragment comes";
     case Verdict::kPending:
       return "pending";
   }

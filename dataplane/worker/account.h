@@ -49,13 +49,14 @@ struct AccountView {
 };
 
 struct alignas(64) Account {
-  Counter received;     ///< from devices
-  Counter taken_over;   ///< from other workers
-  Counter originated;   ///< ARP, answers of the NAT, copies for other workers
-  Counter sent;         ///< to devices
-  Counter handed_over;  ///< to other workers
-  Counter consumed;     ///< ARP, once answered or learned from
-  Counter held;         ///< at this moment, for a next hop to answer
+  Counter received;        ///< from devices
+  Counter taken_over;      ///< from other workers
+  Counter originated;      ///< ARP, answers of the NAT, copies for other workers
+  Counter sent;            ///< to devices
+  Counter handed_over;     ///< to other workers
+  Counter consumed;        ///< ARP, once answered or learned from
+  Counter held;            ///< at this moment, for a next hop to answer
+  Counter held_fragments;  ///< at this moment, for the first one of their datagram
   std::array<Counter, kDropReasons> dropped;
 
   void drop(Drop reason) { dropped[static_cast<std::size_t>(reason)].add(); }
@@ -67,7 +68,7 @@ struct alignas(64) Account {
                      .sent = sent.read(),
                      .handed_over = handed_over.read(),
                      .consumed = consumed.read(),
-                     .held = held.read()};
+                     .held = held.read() + held_fragments.read()};
     for (std::size_t reason = 0; reason < kDropReasons; ++reason) view.dropped[reason] = dropped[reason].read();
     return view;
   }

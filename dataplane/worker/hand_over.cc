@@ -32,6 +32,7 @@ void Worker::copy_to_others(const rte_mbuf& mbuf) {
 }
 
 void Worker::hand_over(const Packet& packet, rte_mbuf* mbuf) {
+  if (packet.gathered) around_.fragment_mark.put(*mbuf, packet.datagram);
   if (packet.pass.kind == PassKind::kAtHome) return hand_over(around_.home.worker_of(packet.toeplitz), mbuf);
   around_.pass_mark.put(*mbuf, packet.pass);
   hand_over(packet.pass.to, mbuf);

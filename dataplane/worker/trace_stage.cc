@@ -10,6 +10,7 @@ void read_rewritten(const Packet& packet, TraceRecord& record) {
   record.out_dst = packet.ip->dst();
   record.out_src_port = packet.src_port;
   record.out_dst_port = packet.dst_port;
+  if (packet.fragment == Fragment::kLater) return;  // it has none
   if (packet.protocol == Protocol::kIcmp) {
     const auto* icmp = reinterpret_cast<const IcmpHeader*>(packet.l4);
     record.out_src_port = record.out_dst_port = L4Port::from_network(icmp->identifier_be);

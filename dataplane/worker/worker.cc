@@ -31,6 +31,8 @@ Worker::Worker(const Options& options, const Surroundings& around)
     : options_(options),
       around_(around),
       neighbours_(options.neighbours),
+      identifications_(
+          {.secret = options.identification_secret, .worker = options.number, .workers = around.home.workers()}),
       sender_(options.sender, around.attachments, neighbours_, account_),
       arp_({.attachments = around.attachments,
             .neighbours = neighbours_,
@@ -46,11 +48,20 @@ Worker::Worker(const Options& options, const Surroundings& around)
   }
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  if (!gathering_) return;
+  gathering_->give_up();
+  while (gathering_->anything_leaves()) rte_pktmbuf_free(static_cast<rte_mbuf*>(gathering_->next_leaving().buffer));
+}
 
 bool Worker::create_nat(const Nat::Options& options, TenantUsage& tenants) {
   nat_ = Nat::create(options, around_.home, neighbours_, tenants);
   return nat_ != nullptr;
+}
+
+bool Worker::create_gathering() {
+  gathering_ = Gathering::create(options_.fragments, identifications_);
+  return gathering_ != nullptr;
 }
 
 void Worker::run(const Clock& clock) {
@@ -99,6 +110,7 @@ std::uint32_t Worker::receive(const ReceiveQueue& queue, Tick now) {
   burst_.size = count;
   burst_.origin = Origin::kDevice;
   journey(burst_, now);
+  let_fragments_go(now);
   return count;
 }
 
@@ -110,6 +122,7 @@ std::uint32_t Worker::take_over(rte_ring* ring, Tick now) {
   burst_.size = count;
   burst_.origin = Origin::kOtherWorker;
   journey(burst_, now);
+  let_fragments_go(now);
   return count;
 }
 
@@ -126,6 +139,7 @@ std::uint32_t Worker::take_finished(rte_ring* ring) {
 void Worker::journey(Burst& burst, Tick now) {
   describe(burst);
   parse(burst, now);
+  gather(burst, now);
   go_home(burst);
   translate(burst, now);
   leave(burst, now);
@@ -158,10 +172,15 @@ void Worker::describe(Burst& burst) {
 }
 
 void Worker::parse(Burst& burst, Tick now) {
+  burst.fragments = 0;
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::kPending) continue;
-    if (decapsulate(packet, around_.attachments, *tables_) != Parsed::kArp) continue;
+    const Parsed parsed = decapsulate(packet, around_.attachments, *tables_);
+    if (parsed != Parsed::kArp) {
+      burst.fragments += parsed == Parsed::kFragment ? 1 : 0;
+      continue;
+    }
     const ArpOrigin origin = burst.origin == Origin::kDevice ? ArpOrigin::kDevice : ArpOrigin::kOtherWorker;
     const ArpStage::Heard heard = arp_.hear(packet, *tables_, now, origin);
     recheck_held_ |= heard.learned;
@@ -177,7 +196,7 @@ void Worker::parse(Burst& burst, Tick now) {
 void Worker::go_home(Burst& burst) {
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     Packet& packet = burst.packets[i];
-    if (packet.verdict != Verdict::kPending) continue;
+    if (packet.verdict != Verdict::kPending || is_fragment(packet)) continue;
     const rte_mbuf& mbuf = *burst.mbufs[i];
     DeviceHash& device = hashes_[packet.port];
     // NICs hash echo by addresses only, so their hash of it is never the home's.
@@ -232,6 +251,8 @@ void Worker::leave(Burst& burst, Tick now) {
         account_.consumed.add();
         rte_pktmbuf_free(mbuf);
         break;
+      case Verdict::kHeld:
+        break;
       case Verdict::kPending:
         assert(false);
         break;
@@ -265,6 +286,7 @@ void Worker::keep_up(Tick now) {
     held_looked_at_ = now;
   }
   recheck_held_ = false;
+  if (gathering_->datagrams() > 0) expire_fragments(now);
   nat_->maintain(now);
   if (swept_.load(std::memory_order_relaxed) != tables_ && nat_->swept()) {
     swept_.store(tables_, std::memory_order_release);

@@ -20,16 +20,18 @@
 #include "dataplane/attach/attachments.h"
 #include "dataplane/attach/neighbours.h"
 #include "dataplane/flow/home.h"
+#include "dataplane/fragments/gathering.h"
+#include "dataplane/fragments/identifications.h"
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/tables.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/worker/account.h"
 #include "dataplane/worker/announcements.h"
 #include "dataplane/worker/arp_stage.h"
+#include "dataplane/worker/buffer_mark.h"
 #include "dataplane/worker/clock.h"
 #include "dataplane/worker/device_hash.h"
 #include "dataplane/worker/mailbox.h"
-#include "dataplane/worker/pass_mark.h"
 #include "dataplane/worker/sender.h"
 #include "dataplane/worker/trace.h"
 
@@ -66,8 +68,10 @@ class Worker {
     std::vector<rte_ring*> finished;  ///< frames of others for this worker's transmit queues
     Sender::Options sender;
     Neighbours::Options neighbours;
-    std::uint32_t interfaces = 4096;     ///< slots
-    std::uint32_t trace_records = 1024;  ///< a power of two
+    std::uint32_t interfaces = 4096;  ///< slots
+    Gathering::Options fragments;
+    std::array<std::uint64_t, 2> identification_secret{};  ///< the same for all workers
+    std::uint32_t trace_records = 1024;                    ///< a power of two
   };
   struct Surroundings {
     const Attachments& attachments;
@@ -75,6 +79,7 @@ class Worker {
     const Orders& orders;
     rte_mempool* pool;
     PassMark pass_mark;
+    FragmentMark fragment_mark;
   };
 
   Worker(const Options& options, const Surroundings& around);
@@ -82,8 +87,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Before the first step. False when memory can not be had.
+  /// Both before the first step. False when memory can not be had.
   bool create_nat(const Nat::Options& options, TenantUsage& tenants);
+  bool create_gathering();
 
   /// One round at `now`; returns how many packets it moved.
   std::uint32_t step(Tick now);
@@ -101,11 +107,16 @@ class Worker {
   TraceRing& trace() { return trace_; }
 
  private:
-  enum class Origin : std::uint8_t { kDevice, kOtherWorker };
+  enum class Origin : std::uint8_t {
+    kDevice,
+    kOtherWorker,
+    kHeld,  ///< fragments that waited here
+  };
   struct Burst {
     std::array<Packet, kMaxBurst> packets;
     std::array<rte_mbuf*, kMaxBurst> mbufs;
     std::uint32_t size = 0;
+    std::uint32_t fragments = 0;  ///< among the packets
     Origin origin = Origin::kDevice;
   };
   struct HandOver {
@@ -120,12 +131,18 @@ class Worker {
   void journey(Burst& burst, Tick now);
   void describe(Burst& burst);
   void parse(Burst& burst, Tick now);
+  void gather(Burst& burst, Tick now);
   void go_home(Burst& burst);
   void translate(Burst& burst, Tick now);
   void leave(Burst& burst, Tick now);
   void keep_up(Tick now);
   void announce(Tick now);
   void answer_mailbox(Tick now);
+
+  bool gathers(Packet& packet, Origin origin) const;
+  bool is_gathered(Packet& packet, rte_mbuf& mbuf, Tick now);
+  void let_fragments_go(Tick now);
+  void expire_fragments(Tick now);
 
   void copy_to_others(const rte_mbuf& mbuf);
   void hand_over(const Packet& packet, rte_mbuf* mbuf);
@@ -144,9 +161,11 @@ class Worker {
   const Tables* tables_ = nullptr;
   Account account_;
   Neighbours neighbours_;
+  Identifications identifications_;
   Sender sender_;
   ArpStage arp_;
   std::unique_ptr<Nat> nat_;
+  std::unique_ptr<Gathering> gathering_;
   std::vector<DeviceHash> hashes_;  ///< by port
   std::vector<HandOver> to_hand_over_;
   Burst burst_;

@@ -137,6 +137,14 @@ Datagram with_fragment(std::uint16_t fragment) {
   datagram.ip.fragment = fragment;
   return datagram;
 }
+Bytes fragment_of_gre() {
+  return with_ip_byte(with_fragment(0x2000), 9, 47);
+}
+Datagram forged_fragment() {
+  Datagram datagram = with_fragment(0x00b9);
+  datagram.ip.src = "10.0.1.5";
+  return datagram;
+}
 Datagram from(const std::string& src) {
   Datagram datagram = kQuery;
   datagram.ip.src = src;
@@ -248,8 +256,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"option_of_length_zero", kBench, to_gateway() / with_options({7, 0, 0, 0}), Drop::bad_ip_header},
         Bad{"option_beyond_the_header", kBench, to_gateway() / with_options({7, 5, 0, 0}), Drop::bad_ip_header},
         Bad{"option_without_length", kBench, to_gateway() / with_options({1, 1, 1, 7}), Drop::bad_ip_header},
-        Bad{"first_fragment", kBench, to_gateway() / with_fragment(0x2000), Drop::fragment},
-        Bad{"later_fragment", kBench, to_gateway() / with_fragment(0x00b9), Drop::fragment},
+        Bad{"fragment_of_gre", kBench, fragment_of_gre(), Drop::unsupported_protocol},
+        Bad{"fragment_from_a_stranger's_address", kBench, to_gateway() / forged_fragment(), Drop::spoofed_source},
         Bad{"outside_the_lambda_vpc", kBench, to_gateway() / from("10.0.1.5"), Drop::spoofed_source},
         Bad{"gre", kBench, with_ip_byte(kQuery, 9, 47), Drop::unsupported_protocol},
         Bad{"sctp", kBench, with_ip_byte(kQuery, 9, 132), Drop::unsupported_protocol}),
@@ -288,6 +296,21 @@ TEST(Decapsulate, ReadsTcpAndEcho) {
   ASSERT_EQ(echo.parsed, Parsed::kPacket);
   EXPECT_EQ(echo.packet.src_port.host(), 7);
   EXPECT_EQ(echo.packet.dst_port.host(), 7);
+}
+
+// Not even of a first fragment are ports read here, and none is taken for one in a later one's payload.
+TEST(Decapsulate, OfAFragmentOnlyTheIpHeaderIsRead) {
+  const AttachWorld world;
+  for (const auto& [field, fragment] :
+       {std::pair{0x2000, Fragment::kFirst}, {0x2001, Fragment::kLater}, {0x00b9, Fragment::kLater}}) {
+    const auto received = world.receive(kBench, to_gateway() / with_fragment(static_cast<std::uint16_t>(field)));
+    ASSERT_EQ(received.parsed, Parsed::kFragment) << name_of(received.packet.drop);
+    EXPECT_EQ(received.packet.fragment, fragment);
+    EXPECT_EQ(received.packet.protocol, Protocol::kUdp);
+    EXPECT_EQ(received.packet.src_port, L4Port{});
+    EXPECT_EQ(received.packet.dst_port, L4Port{});
+  }
+  EXPECT_EQ(world.receive(kBench, to_gateway() / with_fragment(0x4000)).parsed, Parsed::kPacket) << "do not fragment";
 }
 
 TEST(Decapsulate, PeersOutsideTheConfiguredPrefixesAreStrangers) {

@@ -82,6 +82,21 @@ TEST(DataplaneConfig, TakesGeneveOnBothSidesWithItsOwnPortUnlessAnotherIsGiven) 
   EXPECT_EQ(config.attachments[1].mtu, 1450);
 }
 
+TEST(DataplaneConfig, TenantsShareOfFragmentsIsAQuarterUnlessItIsSaid) {
+  const DataplaneConfig config = parse_dataplane_config(
+      "node: a\nports: [{name: p, device: d}]\nfragments: udp\n"
+      "attachments:\n"
+      "  - {name: in, side: inside, port: p, encapsulation: vlan}\n"
+      "  - {name: out, side: outside, port: p, encapsulation: plain}\n"
+      "limits: {fragmented_datagrams: 100, held_fragments: 10, held_fragments_per_tenant: 5}\n"
+      "timeouts: {fragments: 30s}\n",
+      "f");
+  EXPECT_EQ(config.fragments, FragmentMode::kUdp);
+  EXPECT_EQ(config.limits.fragmented_per_tenant, 25U);
+  EXPECT_EQ(config.limits.held_fragments_per_tenant, 5U);
+  EXPECT_EQ(config.timeouts.fragments, 30s);
+}
+
 TEST(DataplaneConfig, TakesAPlainInsideAttachmentWithItsMapping) {
   const DataplaneConfig config = parse_dataplane_config(
       "node: a\nports: [{name: p, device: d}, {name: q, device: e}]\n"
@@ -113,7 +128,7 @@ const Refusal kRows[] = {
     // Shape.
     {"UnknownKey", "node:", "nodes: x\nnode:",
      "1: found the unknown key \"nodes\"; expected one of node, eal, file_prefix, store, lambda_vpc, workers, ports, "
-     "attachments, limits, timeouts"},
+     "attachments, fragments, limits, timeouts"},
     {"UnknownKeyInAGroup", "idle: spin", "idel: spin",
      "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, idle, idle_sleep, burst, "
      "home_buckets"},
@@ -250,6 +265,13 @@ const Refusal kRows[] = {
      "22: found 8; expected at most held_packets, 4"},
     {"HeldForATenantBeyondHalf", "held_packets: 16", "held_packets: 16, held_per_tenant: 9",
      "22: found 9; expected at most half of held_packets, 8"},
+    {"FragmentsOfATenantBeyondHalf", "held_packets: 16", "held_packets: 16, fragmented_per_tenant: 513",
+     "22: found 513; expected at most half of fragmented_datagrams, 512"},
+    {"HeldFragmentsOfATenantBeyondHalf", "held_packets: 16",
+     "held_packets: 16, held_fragments: 16, held_fragments_per_tenant: 9",
+     "22: found 9; expected at most half of held_fragments, 8"},
+    {"FragmentsOfNoKnownProtocol",
+     "timeouts:", "fragments: tcp\ntimeouts:", "23: found \"tcp\" for \"fragments\"; expected all or udp"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, DataplaneRefusal, testing::ValuesIn(kRows), row_name);

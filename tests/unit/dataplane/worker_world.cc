@@ -110,7 +110,8 @@ void WorkerWorld::make_workers() {
                           .reports = options_.report_ring});
   must(rings_ != nullptr, "rings");
   const auto pass_mark = PassMark::reserve();
-  must(pass_mark.has_value(), "pass mark");
+  const auto fragment_mark = FragmentMark::reserve();
+  must(pass_mark.has_value() && fragment_mark.has_value(), "marks");
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
     Worker::Options made;
     made.number = number;
@@ -119,6 +120,8 @@ void WorkerWorld::make_workers() {
     made.reports_to_workers = rings_->reports_from(number);
     made.reports_from_workers = rings_->reports_to(number);
     made.neighbours.capacity = 256;
+    made.fragments = options_.fragments;
+    made.identification_secret = {7, 8};
     made.sender.held_packets = options_.held_packets;
     made.sender.held_per_next_hop = options_.held_per_next_hop;
     made.sender.held_per_tenant = options_.held_per_tenant;
@@ -135,8 +138,8 @@ void WorkerWorld::make_workers() {
         made.finished.push_back(rings_->finished(port));
       }
     }
-    workers_.push_back(
-        std::make_unique<Worker>(made, Worker::Surroundings{attach_.attachments, home_, orders_, pool_, *pass_mark}));
+    workers_.push_back(std::make_unique<Worker>(
+        made, Worker::Surroundings{attach_.attachments, home_, orders_, pool_, *pass_mark, *fragment_mark}));
     nat_names_.push_back(name_ + "n" + std::to_string(number));
   }
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
@@ -148,6 +151,7 @@ void WorkerWorld::make_workers() {
     nat.gateway = attach_.attachments.gateway();
     nat.secret = {.hash = {1, 2, 3, 4}, .random = {5, 6}};
     must(workers_[number]->create_nat(nat, usage_), "nat");
+    must(workers_[number]->create_gathering(), "gathering");
   }
 }
 

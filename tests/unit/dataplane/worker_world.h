@@ -38,6 +38,7 @@ class WorkerWorld {
     std::uint32_t bench_mapping = 3;  ///< of the plain inside attachment
     DeviceWrites device_writes = {};  ///< what the devices complete, as `sent` does for them
     bool device_hashes = false;
+    Gathering::Options fragments = {};
     ToeplitzKey home_key = kMicrosoftKey;
   };
 
