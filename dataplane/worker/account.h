@@ -51,7 +51,7 @@ struct AccountView {
 struct alignas(64) Account {
   Counter received;        ///< from devices
   Counter taken_over;      ///< from other workers
-  Counter originated;      ///< ARP, answers of the NAT, copies for other workers
+  Counter originated;      ///< ARP, answers of the NAT, copies for other workers, what a packet is cut into but for one
   Counter sent;            ///< to devices
   Counter handed_over;     ///< to other workers
   Counter consumed;        ///< ARP, once answered or learned from

@@ -3,6 +3,9 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <array>
+
+#include "dataplane/fragments/cutting.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -22,17 +25,19 @@ void leave_to_device(const Attachment& attachment, DeviceWrites device, const Fr
 
 }  // namespace
 
-Sender::Sender(const Options& options, const Attachments& attachments, Neighbours& neighbours, Account& account)
-    : attachments_(attachments),
-      neighbours_(neighbours),
-      account_(account),
+Sender::Sender(const Options& options, const Surroundings& around)
+    : attachments_(around.attachments),
+      neighbours_(around.neighbours),
+      account_(around.account),
+      identifications_(around.identifications),
+      pool_(around.pool),
       paths_(options.paths),
       buffers_(options.paths.size()),
-      underlay_(neighbours),
+      underlay_(around.neighbours),
       held_({.capacity = options.held_packets,
              .per_neighbour = options.held_per_next_hop,
              .per_tenant = options.held_per_tenant,
-             .neighbours = neighbours.capacity(),
+             .neighbours = around.neighbours.capacity(),
              .tenants = options.tenants}) {}
 
 Sender::~Sender() {
@@ -40,11 +45,58 @@ Sender::~Sender() {
   for (Buffer& buffer : buffers_) rte_pktmbuf_free_bulk(buffer.frames.data(), buffer.size);
 }
 
-Fate Sender::send(const Outgoing& given, Tick now) {
-  Outgoing outgoing = given;
-  if (rte_pktmbuf_data_len(outgoing.mbuf) > attachments_[outgoing.attachment].mtu) {
-    return die(outgoing.mbuf, Drop::too_big);
+Fate Sender::send(const Outgoing& outgoing, Tick now) {
+  if (rte_pktmbuf_data_len(outgoing.mbuf) > attachments_[outgoing.attachment].mtu) return cut(outgoing, now);
+  return send_fitting(outgoing, now);
+}
+
+// Into pieces that fit. All buffers are had before the packet is touched: it leaves in whole or not at all.
+Fate Sender::cut(const Outgoing& outgoing, Tick now) {
+  rte_mbuf* whole = outgoing.mbuf;
+  auto* bytes = rte_pktmbuf_mtod(whole, std::uint8_t*);
+  const bool may =
+      outgoing.headers.ether_type == kEtherTypeIpv4 && Cutting::may_cut(*reinterpret_cast<Ipv4Header*>(bytes));
+  if (!may) return die(whole, Drop::too_big);
+  renumber(outgoing);
+  const std::uint16_t mtu = attachments_[outgoing.attachment].mtu;
+  Cutting cutting({bytes, rte_pktmbuf_data_len(whole)}, mtu);
+  std::array<rte_mbuf*, Cutting::kMostPieces> pieces{whole};
+  const auto others = static_cast<unsigned>(cutting.pieces() - 1);
+  if (rte_pktmbuf_alloc_bulk(pool_, &pieces[1], others) != 0) return die(whole, Drop::no_buffer);
+  if (rte_pktmbuf_tailroom(pieces[1]) < mtu) {
+    rte_pktmbuf_free_bulk(&pieces[1], others);
+    return die(whole, Drop::no_buffer);
   }
+  account_.originated.add(others);
+  for (std::size_t piece = 1; piece < cutting.pieces(); ++piece) {
+    char* out = rte_pktmbuf_append(pieces[piece], static_cast<std::uint16_t>(cutting.length_of(piece)));
+    cutting.write(piece, reinterpret_cast<std::uint8_t*>(out));
+  }
+  cutting.shorten();
+  rte_pktmbuf_trim(whole, static_cast<std::uint16_t>(rte_pktmbuf_data_len(whole) - cutting.length_of(0)));
+  const Fate fate = send_fitting(outgoing, now);
+  Outgoing next = outgoing;
+  for (std::size_t piece = 1; piece < cutting.pieces(); ++piece) {
+    next.mbuf = pieces[piece];
+    send_fitting(next, now);
+  }
+  return fate;
+}
+
+// A fragment has the identification of the other fragments of its datagram. A whole packet's is the environment's own
+// choice, outbound, and may be a neighbour's too; inbound it is the remote's, unless that has none.
+void Sender::renumber(const Outgoing& outgoing) {
+  auto& ip = *rte_pktmbuf_mtod(outgoing.mbuf, Ipv4Header*);
+  const Attachment& attachment = attachments_[outgoing.attachment];
+  const bool whole = (ip.fragment_be & swap16(kIpv4MoreFragments | kIpv4FragmentOffset)) == 0;
+  if (!whole || (attachment.side == Side::kInside && ip.identification_be != 0)) return;
+  ip.identification_be = swap16(identifications_.next({.attachment = attachment.index,
+                                                       .segment_id = outgoing.headers.segment_id,
+                                                       .remote = ip.dst(),
+                                                       .protocol = static_cast<Protocol>(ip.protocol)}));
+}
+
+Fate Sender::send_fitting(Outgoing outgoing, Tick now) {
   const Obstacle obstacle = resolve(outgoing, now);
   if (obstacle.none()) return transmit(outgoing);
   if (obstacle.next_hops_full) return die(outgoing.mbuf, Drop::next_hop_table_full);

@@ -1,8 +1,8 @@
 // The send stage: from a payload and where it goes to frames in the devices' queues.
 //
 // Knows next hops, underlay and encapsulation alike for all that leaves: forwarded packets, RSTs, ARP. What waits for
-// a next hop is held here, few and for a few seconds at most; everything else leaves or dies at once. An mbuf given to
-// `send` is the sender's.
+// a next hop is held here, few and for a few seconds at most; everything else leaves or dies at once. What is too big
+// for where it goes is cut into fragments, if its sender lets it. An mbuf given to `send` is the sender's.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -16,6 +16,7 @@
 #include "dataplane/attach/attachments.h"
 #include "dataplane/attach/encapsulate.h"
 #include "dataplane/attach/neighbours.h"
+#include "dataplane/fragments/identifications.h"
 #include "dataplane/worker/account.h"
 #include "dataplane/worker/held_packets.h"
 #include "dataplane/worker/outgoing.h"
@@ -41,13 +42,21 @@ class Sender {
     std::uint32_t tenants = 1024;  ///< slots
   };
 
-  /// The references outlive the sender.
-  Sender(const Options& options, const Attachments& attachments, Neighbours& neighbours, Account& account);
+  struct Surroundings {
+    const Attachments& attachments;
+    Neighbours& neighbours;
+    Account& account;
+    Identifications& identifications;
+    rte_mempool* pool;  ///< for what a packet is cut into
+  };
+
+  /// What is around it outlives the sender.
+  Sender(const Options& options, const Surroundings& around);
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  /// Sends, holds or drops.
+  /// Sends, holds or drops; of what is cut, the fate is the first piece's.
   Fate send(const Outgoing& outgoing, Tick now);
   /// A frame that another worker has finished, for a queue of this one.
   void send_finished(std::uint16_t port, rte_mbuf* frame);
@@ -72,6 +81,9 @@ class Sender {
     bool none() const { return waits_for == kNone && !next_hops_full; }
   };
 
+  Fate cut(const Outgoing& outgoing, Tick now);
+  Fate send_fitting(Outgoing outgoing, Tick now);
+  void renumber(const Outgoing& outgoing);
   Obstacle resolve(Outgoing& outgoing, Tick now);
   Fate hold(const Outgoing& outgoing, std::uint32_t waits_for);
   Fate die(rte_mbuf* mbuf, Drop reason);
@@ -83,6 +95,8 @@ class Sender {
   const Attachments& attachments_;
   Neighbours& neighbours_;
   Account& account_;
+  Identifications& identifications_;
+  rte_mempool* pool_;
   std::vector<TransmitPath> paths_;
   std::vector<Buffer> buffers_;  ///< by port
   UnderlayHops underlay_;

@@ -33,7 +33,11 @@ Worker::Worker(const Options& options, const Surroundings& around)
       neighbours_(options.neighbours),
       identifications_(
           {.secret = options.identification_secret, .worker = options.number, .workers = around.home.workers()}),
-      sender_(options.sender, around.attachments, neighbours_, account_),
+      sender_(options.sender, {.attachments = around.attachments,
+                               .neighbours = neighbours_,
+                               .account = account_,
+                               .identifications = identifications_,
+                               .pool = around.pool}),
       arp_({.attachments = around.attachments,
             .neighbours = neighbours_,
             .sender = sender_,

@@ -276,10 +276,10 @@ TEST(Journey, PlainAndVlanAttachmentsCarryFlowsToo) {
   EXPECT_EQ(out[0][14] * 256 + out[0][15], 104);
 }
 
-TEST(Journey, PacketsAboveTheMtuAreDroppedByName) {
+TEST(Journey, PacketsAboveTheMtuThatMayNotBeCutAreDroppedByName) {
   WorkerWorld world;
   world.know_neighbours();
-  Datagram large = Ip{.src = "100.64.0.9", .dst = "10.0.1.53"} / Udp{.src = 4000, .dst = 53};
+  Datagram large = Ip{.src = "100.64.0.9", .dst = "10.0.1.53", .fragment = 0x4000} / Udp{.src = 4000, .dst = 53};
   large.payload.resize(1450 - 28);
   const auto as_mapping_1 = [&] { return from_host() / (to_gateway() / large); };
   world.arrive(kHosts, as_mapping_1());
