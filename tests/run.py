@@ -5,6 +5,7 @@ timed out or did not build is one failure each, never nothing.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -16,13 +17,15 @@ import tempfile
 import time
 import xml.etree.ElementTree as xml
 
+from build_ahead import BuildAhead
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
 TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
-         "iperf3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump", "traceroute",
-         "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
+         "iperf3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump",
+         "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
 
 # Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's
 # and holds the source against a second compiler's warnings; with the thread sanitizer gcc sees errors that are none.
@@ -35,6 +38,7 @@ SANITIZERS = {
         "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
+        "suites": [],
     },
     # The address space must not be laid out at random: gcc 12's runtime knows fewer layouts than the kernel.
     "thread": {
@@ -43,6 +47,7 @@ SANITIZERS = {
         "options": [*QUICKLY, "-Dwerror=false", "-Db_sanitize=thread", "-Dcpp_args=-DRTE_USE_C11_MEM_MODEL"],
         "environment": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
         "wrapper": ["setarch", "-R"],
+        "suites": ["tsan"],
     },
 }
 
@@ -83,12 +88,16 @@ def read_cases(path):
     return passed, skipped, failures
 
 
-def build(folder, options=(), targets=(), compiler="g++"):
+def run_now(command, environment):
+    return subprocess.run(command, check=False, env=environment).returncode == 0
+
+
+def build(folder, options=(), targets=(), compiler="g++", run=run_now):
     """True when it built; what the compiler said goes to standard error."""
     command = [ROOT / "scripts/build", folder, *options]
     if targets:
         command += ["--", *targets]
-    return subprocess.run(command, check=False, env={**os.environ, "CXX": compiler}).returncode == 0
+    return run(command, {**os.environ, "CXX": compiler})
 
 
 def meson_tests(folder, suites):
@@ -104,19 +113,16 @@ def targets_of(tests):
                    if pathlib.Path(test["cmd"][0]).is_relative_to(ROOT / test["folder"])})
 
 
-def run_meson(tally, kind, folder, suites, options=(), environment=None, wrapper=(), compiler="g++",
-              repeat_with_all=False):
-    """Builds the test programs of a folder and runs them under meson; counts every case that they report."""
-    label = f"unit tests ({kind})"
-    if not build(folder, options, ["build.ninja"], compiler):
-        tally.add(failures=[f"{label}: configuring {folder}"])
-        return
+def build_tests(folder, suites, options=(), compiler="g++", run=run_now):
+    """The test programs of some suites, of all when none is named. None when they did not build."""
+    if not build(folder, options, ["build.ninja"], compiler, run):
+        return None
     tests = [dict(test, folder=folder) for test in meson_tests(folder, suites)]
-    if not tests:
-        return
-    if not build(folder, options, [] if repeat_with_all else targets_of(tests), compiler):
-        tally.add(failures=[f"{label}: building {folder}"])
-        return
+    return tests if build(folder, options, targets_of(tests), compiler, run) else None
+
+
+def run_tests(tally, kind, folder, suites, environment=None, wrapper=()):
+    """Runs the test programs of a folder, which are built, under meson; counts every case that they report."""
     with tempfile.TemporaryDirectory(prefix="hypernat-test.") as results:
         log = f"log-{os.path.basename(results)}"
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--logbase", log, "--print-errorlogs"]
@@ -163,10 +169,6 @@ def count_meson(tally, kind, logs, log, results):
         path.unlink()
 
 
-def suites_of(sanitizer):
-    return ["tsan"] if sanitizer == "thread" else []
-
-
 def run_system(tally, arguments, folder, kind, environment=None):
     """Runs the Python tests of the whole, as root, in namespaces of their own."""
     if os.geteuid() != 0:
@@ -188,24 +190,35 @@ def run_system(tally, arguments, folder, kind, environment=None):
         tally.add(passed, skipped, [f"system ({kind}): {failure}" for failure in failures])
 
 
+def checker_of(name):
+    """What checks a file: clang-format for C++, shellcheck for shell scripts, nothing for others."""
+    path = ROOT / name
+    if not path.is_file():
+        return None
+    if path.suffix in (".cc", ".h"):
+        return ("clang-format", "--dry-run", "-Werror")
+    if path.suffix in ("", ".sh") and path.read_bytes()[:64].split(b"\n")[0].endswith((b"bash", b"/sh")):
+        return ("shellcheck",)
+    return None
+
+
 def run_tidy(tally):
-    """Shell scripts through shellcheck, C++ through clang-format: one case per file."""
+    """One case per file that a program checks. Starting one costs more than checking: each gets all files at once, and
+    only when it finds something, one by one."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
-    names = listed.stdout.split("\n") if listed.returncode == 0 else []
-    for name in names:
-        path = ROOT / name
-        if not path.is_file():
+    names_of = {}
+    for name in listed.stdout.split("\n") if listed.returncode == 0 else []:
+        if checker := checker_of(name):
+            names_of.setdefault(checker, []).append(name)
+    for checker, names in names_of.items():
+        if subprocess.run([*checker, *names], cwd=ROOT, check=False, capture_output=True).returncode == 0:
+            tally.add(passed=len(names))
             continue
-        if path.suffix in (".cc", ".h"):
-            command = ["clang-format", "--dry-run", "-Werror", name]
-        elif path.suffix in ("", ".sh") and path.read_bytes()[:64].split(b"\n")[0].endswith((b"bash", b"/sh")):
-            command = ["shellcheck", name]
-        else:
-            continue
-        if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
-            tally.add(passed=1)
-        else:
-            tally.add(failures=[f"tidy: {name}"])
+        for name in names:
+            if subprocess.run([*checker, name], cwd=ROOT, check=False).returncode == 0:
+                tally.add(passed=1)
+            else:
+                tally.add(failures=[f"tidy: {name}"])
 
 
 def check_tools(tally):
@@ -223,35 +236,75 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def run_plain(arguments, tally, started):
+    """What is built as users have it."""
+    if arguments.kind in ("all", "unit"):
+        announce("unit tests", started)
+        run_tests(tally, "plain", "build", [])
+    if arguments.kind in ("all", "system"):
+        announce("system tests", started)
+        run_system(tally, arguments, "build", "plain")
+
+
+def build_plain(kind):
+    """The whole for system tests, who start its programs; unit tests alone need theirs."""
+    if kind == "unit":
+        return build_tests("build", []) is not None
+    return build("build")
+
+
+def sanitizer_builds():
+    """Jobs for BuildAhead."""
+    return {name: functools.partial(build_tests, each["folder"], each["suites"], each["options"], each["compiler"])
+            for name, each in SANITIZERS.items()}
+
+
+def run_sanitizers(tally, builds, started):
+    for name, sanitizer in SANITIZERS.items():
+        announce(f"build with the {name} sanitizer", started)
+        if builds.result(name) is None:
+            tally.add(failures=[f"unit tests ({name}): building {sanitizer['folder']}"])
+            continue
+        announce(f"unit tests under the {name} sanitizer", started)
+        run_tests(tally, name, sanitizer["folder"], sanitizer["suites"], sanitizer["environment"], sanitizer["wrapper"])
+
+
+def run_long(arguments, tally, started):
+    announce("system tests under the address sanitizer", started)
+    sanitizer = SANITIZERS["address"]
+    if build(sanitizer["folder"], sanitizer["options"], compiler=sanitizer["compiler"]):
+        run_system(tally, arguments, sanitizer["folder"], "address", sanitizer["environment"])
+    else:
+        tally.add(failures=["system tests (address): building"])
+    announce("unit tests built by clang", started)
+    if build("build-clang", compiler="clang++"):
+        run_tests(tally, "clang", "build-clang", [])
+    else:
+        tally.add(failures=["unit tests (clang): building build-clang"])
+
+
 def run(arguments, tally, started):
     kind = arguments.kind
     check_tools(tally)
     if kind in ("all", "tidy"):
         announce("tidiness of the source", started)
         run_tidy(tally)
-    if kind in ("all", "unit"):
-        announce("unit tests", started)
-        run_meson(tally, "plain", "build", [], repeat_with_all=kind == "all")
-    if kind in ("all", "system"):
-        announce("system tests", started)
-        if build("build"):
-            run_system(tally, arguments, "build", "plain")
-        else:
-            tally.add(failures=["system tests: building"])
-    for name, sanitizer in SANITIZERS.items():
+    is_plain_built = False
+    if kind in ("all", "unit", "system"):
+        announce("build", started)
+        is_plain_built = build_plain(kind)
+        if not is_plain_built:
+            tally.add(failures=["building build"])
+    builds = BuildAhead(sanitizer_builds() if kind in ("all", "sanitizers") else {})
+    try:
+        if is_plain_built:
+            run_plain(arguments, tally, started)
         if kind in ("all", "sanitizers"):
-            announce(f"unit tests under the {name} sanitizer", started)
-            run_meson(tally, name, sanitizer["folder"], suites_of(name), options=sanitizer["options"],
-                      environment=sanitizer["environment"], wrapper=sanitizer["wrapper"], compiler=sanitizer["compiler"])
-    if arguments.long:
-        announce("system tests under the address sanitizer", started)
-        sanitizer = SANITIZERS["address"]
-        if build(sanitizer["folder"], sanitizer["options"], compiler=sanitizer["compiler"]):
-            run_system(tally, arguments, sanitizer["folder"], "address", sanitizer["environment"])
-        else:
-            tally.add(failures=["system tests (address): building"])
-        announce("unit tests built by clang", started)
-        run_meson(tally, "clang", "build-clang", [], compiler="clang++", repeat_with_all=True)
+            run_sanitizers(tally, builds, started)
+    finally:
+        builds.stop()
+    if arguments.long and kind == "all":
+        run_long(arguments, tally, started)
 
 
 def main():
