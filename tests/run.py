@@ -24,7 +24,7 @@ PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
 TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
-         "iperf3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump",
+         "iperf3", "ld.lld", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump",
          "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
 
 # Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's
@@ -97,7 +97,8 @@ def build(folder, options=(), targets=(), compiler="g++", run=run_now):
     command = [ROOT / "scripts/build", folder, *options]
     if targets:
         command += ["--", *targets]
-    return run(command, {**os.environ, "CXX": compiler})
+    # lld links in a fifth of the time that GNU ld takes.
+    return run(command, {**os.environ, "CXX": compiler, "CXX_LD": "lld"})
 
 
 def meson_tests(folder, suites):
