@@ -303,6 +303,7 @@ Outcome NatWorld::finish(const Delivery& delivery) {
   const craft::Bytes bytes(packet.frame, packet.frame + packet.length);
   return {.verdict = packet.verdict,
           .drop = packet.drop,
+          .answer = packet.answer,
           .opened = packet.opened,
           .worker = delivery.worker,
           .passes = delivery.passes,

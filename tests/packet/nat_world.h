@@ -30,6 +30,7 @@ struct Environment {
 struct Outcome {
   Verdict verdict = Verdict::kPending;
   Drop drop{};
+  PacketAnswer answer;  ///< answered
   bool opened = false;
   std::uint16_t worker = 0;  ///< the last that had it
   std::uint32_t passes = 0;  ///< from worker to worker

@@ -1,0 +1,271 @@
+#include "tests/model/contest.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/model/told.h"
+
+namespace hypernat::model {
+
+using dataplane::Counter;
+using dataplane::FlowView;
+using dataplane::InterfaceCounters;
+using dataplane::NatWorld;
+using dataplane::Outcome;
+using dataplane::TenantCounters;
+using spec::Tuple;
+
+Contest::Contest(const Scene& scene)
+    : scene_(scene),
+      table_(scene.world.table),
+      world_(scene.world),
+      spec_(told(scene.world), told(table_)),
+      traffic_(scene.cast),
+      now_(scene.world.start) {
+  spec_.at(now_);
+  open_many(scene.opened_before);
+}
+
+// All by environment 100.64.0.1 of mapping 1, from ports 0 upwards, until so many are open.
+void Contest::open_many(std::uint32_t count) {
+  for (std::uint32_t port = 0; world_.open_flows() < count && port < 65536 && difference_.empty(); ++port)
+    send({{.side = dataplane::Side::kInside,
+           .from = {},
+           .subnet = 1,
+           .datagram =
+               craft::Ip{.src = "100.64.0.1", .dst = scene_.cast.remotes.front(), .options = {}} /
+               craft::Tcp{
+                   .src = static_cast<std::uint16_t>(port), .dst = scene_.cast.remote_ports.front(), .options = {}}}});
+}
+
+void Contest::step(StepSeed seed) {
+  Dice dice(seed);
+  story_.clear();
+  const auto kind = dice.below(1000);
+  if (kind < 840) {
+    std::vector<Traffic::Arrival> burst{traffic_.some_arrival(dice, spec_.flows())};
+    // Workers that pass packets on do so in an order of their own.
+    if (kind >= 790 && scene_.opened_before == 0)
+      for (auto more = 1 + dice.below(6); more > 0; --more) burst.push_back(traffic_.some_arrival(dice, spec_.flows()));
+    send(burst);
+  } else if (kind < 970) {
+    let_time_pass(dice);
+  } else if (kind < 985) {
+    change_table(dice);
+  } else {
+    sweep();
+  }
+}
+
+// Judged worker by worker, since one of them has its packets in their order and none those of others.
+void Contest::send(const std::vector<Traffic::Arrival>& arrivals) {
+  const std::vector<Outcome> outcomes = world_.burst(arrivals);
+  for (std::uint16_t worker = 0; worker < scene_.world.workers; ++worker)
+    for (std::size_t i = 0; i < arrivals.size(); ++i)
+      if (outcomes[i].worker == worker && difference_.empty()) judge(arrivals[i], outcomes[i]);
+}
+
+void Contest::judge(const Traffic::Arrival& arrival, const Outcome& outcome) {
+  const spec::Arrival came = told(arrival);
+  const spec::Fate seen = told(outcome, arrival, world_);
+  const std::string should_be = spec_.step(came, seen);
+  story_.push_back(text_of(came) + "\n      " + text_of(seen));
+  if (!should_be.empty()) difference_ = "of the last packet should become: " + should_be;
+  ++happened_[seen.what == spec::Fate::What::kDropped    ? seen.reason
+              : seen.what == spec::Fate::What::kAnswered ? "answered"
+              : seen.opened                              ? "opened"
+                                                         : "forwarded"];
+  if (outcome.passes > 0) ++happened_["passed on"];
+  if (!seen.opened || !difference_.empty()) return;
+  const spec::Header inner = spec::read(came.packet);
+  const Tuple tuple{.network = came.way.mapping,
+                    .protocol = inner.protocol,
+                    .local = inner.src,
+                    .remote = inner.dst,
+                    .remote_port = inner.protocol == spec::kIcmp ? 0 : inner.dst_port,
+                    .local_port = inner.src_port};
+  traffic_.remember(tuple, spec_.flows().at(tuple).outer);
+}
+
+// A little, some seconds, or to just where some flow ends.
+void Contest::let_time_pass(Dice& dice) {
+  const auto flow = spec_.flows().find(traffic_.some_tuple(dice));
+  const auto& timeouts = scene_.world.timeouts;
+  const spec::Time far = 2 * spec::Time{scene_.opened_before == 0 ? timeouts.tcp_established : timeouts.tcp_closing};
+  const auto kind = dice.below(100);
+  if (kind < 40 && flow != spec_.flows().end()) {
+    static const std::vector<spec::Time> kAfter = {0, 1, 2, 254, 255, 256, 257, 258};
+    const spec::Time then = spec_.due(flow->second) - 1 + dice.of(kAfter);
+    if (then > now_ && then <= now_ + far) pass(then - now_);
+  } else if (kind < 70) {
+    pass(dice.below(300));
+  } else if (kind < 98) {
+    pass(dice.below(timeouts.tcp_closing / 4));
+  } else {
+    pass(dice.below(far));
+  }
+}
+
+void Contest::pass(spec::Time milliseconds) {
+  now_ += milliseconds;
+  world_.pass(static_cast<dataplane::Tick>(milliseconds));
+  spec_.at(now_);
+  story_.push_back("time passes: " + std::to_string(milliseconds) + " ms; it is " + std::to_string(now_));
+}
+
+void Contest::change_table(Dice& dice) {
+  if (++changes_ > 6) sweep();  // slots that were freed are used up otherwise
+  ++table_.generation;
+  const auto kind = dice.below(16);
+  const auto number = dice.of(scene_.cast.mappings);
+  const auto at = std::ranges::find_if(
+      table_.mappings, [&](const config::Mapping& mapping) { return to_number(mapping.number) == number; });
+  if (at == table_.mappings.end()) {
+    config::Mapping again = removed_.at(number);
+    again.uid = ++next_uid_;
+    const auto behind = std::ranges::find_if(
+        table_.mappings, [&](const config::Mapping& mapping) { return to_number(mapping.number) > number; });
+    table_.mappings.insert(behind, again);
+    story_.push_back("table: mapping " + std::to_string(number) + " is back, a new one");
+  } else if (kind == 0 && scene_.opened_before == 0) {
+    removed_[number] = *at;
+    table_.mappings.erase(at);
+    story_.push_back("table: mapping " + std::to_string(number) + " is gone");
+  } else if (kind < 3) {
+    auto& tenant = table_.tenants[dice.below(table_.tenants.size())];
+    tenant.flow_limit = dice.one_in(2) ? 0 : static_cast<std::uint32_t>(4 + dice.below(12));
+    if (scene_.opened_before != 0) tenant.flow_limit = 0;
+    story_.push_back("table: tenant " + tenant.account + " may have " + std::to_string(tenant.flow_limit) + " flows");
+  } else {
+    change_mapping(dice, *at);
+  }
+  world_.publish(table_);
+  spec_.adopt(told(table_));
+  ++happened_["table changed"];
+}
+
+void Contest::change_mapping(Dice& dice, config::Mapping& mapping) {
+  const std::string name = "table: mapping " + std::to_string(to_number(mapping.number));
+  auto& interfaces = mapping.interfaces;
+  const auto kind = dice.below(scene_.opened_before == 0 ? 6 : 3);
+  if (kind == 0 && interfaces.size() > 1) {
+    std::ranges::reverse(interfaces);
+    story_.push_back(name + "'s interfaces change places");
+  } else if (kind <= 2) {
+    mapping.rule_set = (mapping.rule_set + 1) % static_cast<std::uint32_t>(table_.rule_sets.size());
+    story_.push_back(name + " has rule set " + std::to_string(mapping.rule_set));
+  } else if (kind == 3) {
+    mapping.uid = ++next_uid_;
+    story_.push_back(name + " is another one of that number");
+  } else if (kind == 4 && !interfaces.empty()) {
+    auto& interface = interfaces[dice.below(interfaces.size())];
+    interface.uid = ++next_uid_;
+    interface.id = "eni-" + std::to_string(interface.uid);
+    story_.push_back(name + " has " + interface.id + " in place of another of that address");
+  } else if (!interfaces.empty()) {
+    story_.push_back(name + " loses " + interfaces.back().id);
+    interfaces.pop_back();
+  } else {
+    const auto number = to_number(mapping.number);
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      ++next_uid_;
+      interfaces.push_back({.id = "eni-" + std::to_string(next_uid_),
+                            .uid = next_uid_,
+                            .address = Ipv4Address::from_host(0x0a000100 + 20 + (number == 2 ? 1 : 0) + 10 * i),
+                            .mac = {}});
+    }
+    story_.push_back(name + " has two interfaces again");
+  }
+}
+
+void Contest::sweep() {
+  world_.sweep();
+  spec_.swept();
+  changes_ = 0;
+  story_.push_back("what is gone is swept away");
+}
+
+template <class Value>
+void Contest::expect_equal(const std::string& what, const Value& is, const Value& should_be) {
+  if (is == should_be || !difference_.empty()) return;
+  std::ostringstream text;
+  text << what << " is " << is << ", should be " << should_be;
+  difference_ = text.str();
+}
+
+void Contest::compare() {
+  sweep();
+  world_.carry_all();
+  compare_flows();
+  if (difference_.empty()) compare_counters();
+}
+
+void Contest::compare_flows() {
+  std::map<Tuple, std::string> views;
+  for (const FlowView& view : world_.flows()) views.emplace(inner_of(view), told(view, world_));
+  std::vector<Tuple> gone;
+  for (const auto& [inner, flow] : spec_.flows()) {
+    const auto view = views.find(inner);
+    const std::string should_be = told(flow, now_);
+    if (view != views.end())
+      expect_equal("flow", view->second, should_be);
+    else if (spec_.may_be_gone(flow))
+      gone.push_back(inner);
+    else
+      expect_equal("flow", std::string("gone"), should_be);
+  }
+  for (const Tuple& inner : gone) spec_.forget(inner);
+  expect_equal<std::size_t>("number of flows", world_.open_flows(), spec_.flows().size());
+  expect_equal<std::size_t>("number of next hops held", world_.next_hops_held(), spec_.next_hops().size());
+  std::size_t elsewhere = 0;
+  for (const auto& [inner, flow] : spec_.flows()) elsewhere += flow.home == flow.worker ? 0 : 1;
+  expect_equal<std::size_t>("number of redirects", world_.redirects(), elsewhere);
+}
+
+void Contest::compare_counters() {
+  for (const config::Tenant& tenant : table_.tenants) {
+    const spec::TenantCounts should_be = spec_.tenant_counts(tenant.number);
+    const auto compare = [&](const std::string& what, Counter TenantCounters::*counter, std::uint64_t right) {
+      expect_equal("tenant " + tenant.account + "'s " + what, world_.tenant_counter(tenant.number, counter), right);
+    };
+    expect_equal<std::uint64_t>("tenant " + tenant.account + "'s flows", world_.flows_of_tenant(tenant.number),
+                                should_be.open);
+    compare("flows_opened", &TenantCounters::flows_opened, should_be.opened);
+    compare("drops", &TenantCounters::drops, should_be.drops);
+    compare("limit_reached", &TenantCounters::limit_reached, should_be.limit_reached);
+    compare("ports_exhausted", &TenantCounters::ports_exhausted, should_be.exhausted);
+    compare("resets", &TenantCounters::resets, should_be.resets);
+  }
+  for (const auto& [number, mapping] : spec_.table().mappings) {
+    for (const spec::Interface& interface : mapping.interfaces) {
+      const spec::InterfaceCounts should_be = spec_.interface_counts(interface);
+      const auto compare = [&](const std::string& what, Counter InterfaceCounters::*counter, std::uint64_t right) {
+        expect_equal(interface.id + "'s " + what, world_.interface_counter(interface.id, counter), right);
+      };
+      compare("outbound_packets", &InterfaceCounters::outbound_packets, should_be.packets_out);
+      compare("outbound_bytes", &InterfaceCounters::outbound_bytes, should_be.bytes_out);
+      compare("inbound_packets", &InterfaceCounters::inbound_packets, should_be.packets_in);
+      compare("inbound_bytes", &InterfaceCounters::inbound_bytes, should_be.bytes_in);
+      compare("flows_open", &InterfaceCounters::flows_open, should_be.open);
+      compare("flows_opened", &InterfaceCounters::flows_opened, should_be.opened);
+      compare("ports_exhausted", &InterfaceCounters::ports_exhausted, should_be.exhausted);
+      if (scene_.world.workers == 1) {
+        // Found by going round all entries, twice to be sure.
+        for (std::uint32_t entry = 0; entry < 3 * scene_.world.flows; entry += 16) world_.nat(0).maintain(world_.now());
+        compare("fullest_remote", &InterfaceCounters::fullest_remote, should_be.fullest);
+      }
+    }
+  }
+}
+
+void Contest::let_everything_end() {
+  story_.clear();
+  for (int turn = 0; turn < 3 && difference_.empty(); ++turn) {
+    pass(scene_.world.timeouts.tcp_established + spec::Time{1000});
+    compare();
+  }
+  expect_equal<std::size_t>("number of flows at the end", world_.open_flows(), 0);
+  expect_equal<std::size_t>("number of next hops at the end", world_.next_hops_held(), 0);
+}
+
+}  // namespace hypernat::model

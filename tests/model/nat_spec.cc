@@ -1,0 +1,288 @@
+#include "tests/model/nat_spec.h"
+
+#include <algorithm>
+
+namespace hypernat::spec {
+namespace {
+
+constexpr std::size_t kPorts = NatSpec::kPorts;
+
+Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen) {
+  return {.reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker};
+}
+
+// RFC 1812 5.3.7, RFC 6890: this network, loopback, link-local, multicast, reserved, broadcast.
+bool martian(Address address) {
+  const unsigned first = address >> 24;
+  return first == 0 || first == 127 || address >> 16 == 0xa9fe || first >= 224;
+}
+
+bool is_open_request(const Header& header) {
+  return header.protocol != kTcp || (header.syn && !header.ack);
+}
+
+// What a TCP sends: SYN, SYN ACK, RST, RST ACK, ACK, FIN ACK.
+bool legal_flags(const Header& header) {
+  const int kinds = header.syn + header.fin + header.rst;
+  if (kinds > 1 || (kinds == 0 && !header.ack)) return false;
+  return !header.fin || header.ack;
+}
+
+}  // namespace
+
+std::string NatSpec::step(const Arrival& arrival, const Fate& seen) {
+  const Fate fate = decide(arrival, seen);
+  count(arrival, fate);
+  return fate == seen ? "" : text_of(fate);
+}
+
+Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
+  const Header header = read(arrival.packet);
+  const bool inside = arrival.side == Side::kInside;
+  if (inside ? !table_.mappings.contains(arrival.way.mapping) : !table_.subnets.contains(arrival.subnet))
+    return dropped("unknown_segment", arrival, seen);
+  if (header.ttl <= 1) return dropped("ttl_expired", arrival, seen);
+  if (header.protocol == kTcp && !legal_flags(header)) return dropped("bad_tcp_flags", arrival, seen);
+  if (header.protocol == kIcmp && header.icmp_type != (inside ? 8U : 0U)) return dropped("no_flow", arrival, seen);
+
+  const bool echo = header.protocol == kIcmp;
+  const Tuple tuple{.network = inside ? arrival.way.mapping : arrival.subnet,
+                    .protocol = header.protocol,
+                    .local = inside ? header.src : header.dst,
+                    .remote = inside ? header.dst : header.src,
+                    .remote_port = echo ? 0 : (inside ? header.dst_port : header.src_port),
+                    .local_port = inside ? header.src_port : header.dst_port};
+  if (Flow* const flow = find(arrival.side, tuple); flow != nullptr) {
+    Flow after = *flow;
+    const Fate fate = inside ? outbound(after, arrival, seen) : inbound(after, arrival, seen);
+    if (!may_be_gone(*flow) || fate == seen) {
+      enter(after);
+      return fate;
+    }
+    erase(flow->inner);
+  }
+  if (inside) return open(tuple, arrival, seen);
+  const auto is_there = [&](const Interface& interface) { return interface.address == header.dst; };
+  for (const auto& [number, mapping] : table_.mappings)
+    if (mapping.subnet == arrival.subnet && std::ranges::any_of(mapping.interfaces, is_there))
+      return dropped("no_flow", arrival, seen);
+  return dropped("not_the_interface", arrival, seen);
+}
+
+Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) const {
+  const Header header = read(arrival.packet);
+  const bool opens = header.protocol == kTcp && is_open_request(header);
+  const bool moves = flow.way.peer != arrival.way.peer || flow.way.attachment != arrival.way.attachment;
+  if (moves && !opens) return dropped("wrong_tunnel_peer", arrival, seen);
+  if (moves && !refused_source(header, arrival.way).empty())
+    return dropped(refused_source(header, arrival.way), arrival, seen);
+  const bool revives = opens && (flow.phase == Phase::kBothFins || flow.phase == Phase::kTransitory);
+  if (revives && !permitted(header, table_.mappings.at(arrival.way.mapping)))
+    return dropped("egress_refused", arrival, seen);
+  if (moves || revives) flow.way = arrival.way;
+  advance(flow, Side::kInside, header);
+  ++flow.packets_out;
+  flow.bytes_out += arrival.packet.size();
+  return {.what = Fate::What::kForwarded,
+          .packet = translated(arrival.packet, End::kSource, flow.outer.local, flow.outer.local_port,
+                               checksum_field(seen.packet)),
+          .interface = flow.interface.id,
+          .next_hop = flow.next_hop,
+          .home = flow.home,
+          .worker = flow.worker};
+}
+
+Fate NatSpec::inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const {
+  advance(flow, Side::kOutside, read(arrival.packet));
+  ++flow.packets_in;
+  flow.bytes_in += arrival.packet.size();
+  return {.what = Fate::What::kForwarded,
+          .packet = translated(arrival.packet, End::kDestination, flow.inner.local, flow.inner.local_port,
+                               checksum_field(seen.packet)),
+          .way = flow.way,
+          .home = flow.worker,  // a reply comes to the owner at once
+          .worker = flow.worker};
+}
+
+// RFC 6146 section 3.5.2.2, with what is stricter here: before the handshake only SYNs and packets from inside refresh;
+// when both ends have sent FIN nothing does; a RST brings a flow to the transitory state, the next packet that is none
+// back to where it was. A SYN from inside opens a flow anew that is closing.
+void NatSpec::advance(Flow& flow, Side from, const Header& header) const {
+  const bool inside = from == Side::kInside;
+  if (flow.phase == Phase::kDatagram) {
+    if (inside) flow.seen = now_;
+    return;
+  }
+  if (header.rst) {
+    if (flow.phase == Phase::kTransitory) return;
+    if (flow.phase != Phase::kBothFins) flow.seen = now_;
+    flow.before_reset = flow.phase;
+    flow.phase = Phase::kTransitory;
+    return;
+  }
+  if ((flow.phase == Phase::kTransitory || flow.phase == Phase::kBothFins) && inside && is_open_request(header))
+    flow.phase = Phase::kInit;
+  if (flow.phase == Phase::kTransitory) flow.phase = flow.before_reset;
+  if (flow.phase == Phase::kBothFins) return;
+  if (flow.phase == Phase::kInit) {
+    if (inside || header.syn) flow.seen = now_;
+    if (!inside && header.syn) flow.phase = Phase::kEstablished;
+    return;
+  }
+  flow.seen = now_;
+  if (!header.fin) return;
+  const Phase mine = inside ? Phase::kInsideFin : Phase::kRemoteFin;
+  if (flow.phase == Phase::kEstablished)
+    flow.phase = mine;
+  else if (flow.phase != mine)
+    flow.phase = Phase::kBothFins;
+}
+
+Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen) {
+  const Header header = read(arrival.packet);
+  const Mapping& mapping = table_.mappings.at(arrival.way.mapping);
+  if (!refused_source(header, arrival.way).empty()) return dropped(refused_source(header, arrival.way), arrival, seen);
+  if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
+  std::string refused = refused_destination(header, mapping);
+  if (refused.empty()) refused = out_of_something(inner, mapping, seen);
+  if (!refused.empty()) return dropped(refused, arrival, seen);
+
+  const Fate opened{.what = Fate::What::kForwarded, .reason = "opening with a free port", .opened = true};
+  if (seen.what != Fate::What::kForwarded || !seen.opened || seen.packet.size() != arrival.packet.size()) return opened;
+  const Header chosen = read(seen.packet);
+  const Subnet& subnet = table_.subnets.at(mapping.subnet);
+  Flow flow{.inner = inner, .outer = inner, .tenant = mapping.tenant, .way = arrival.way};
+  flow.outer.network = mapping.subnet;
+  flow.outer.local = chosen.src;
+  flow.outer.local_port = chosen.src_port;
+  flow.next_hop = route_to(header.dst, subnet)->target == Target::kLocal ? header.dst : subnet.router;
+  flow.phase = header.protocol == kTcp ? Phase::kInit : Phase::kDatagram;
+  flow.opened = flow.seen = now_;
+  flow.home = seen.home;
+  flow.worker = seen.worker;
+  for (const Interface& interface : mapping.interfaces)
+    if (interface.address == chosen.src) flow.interface = interface;
+  const std::string wrong = wrong_choice(flow, mapping);
+  if (!wrong.empty()) return {.what = Fate::What::kForwarded, .reason = wrong, .opened = true};
+
+  Fate fate = outbound(flow, arrival, seen);
+  fate.opened = true;
+  enter(flow);
+  return fate;
+}
+
+std::string NatSpec::refused_source(const Header& header, const Way& way) const {
+  if (martian(header.src)) return "martian_source";
+  const auto peer = table_.peers.find(way.peer);
+  const bool foreign = peer != table_.peers.end() && !peer->second.contains(header.src);
+  return foreign || !settings_.lambda_vpc.contains(header.src) ? "spoofed_source" : "";
+}
+
+std::string NatSpec::refused_destination(const Header& header, const Mapping& mapping) const {
+  const Subnet& subnet = table_.subnets.at(mapping.subnet);
+  const bool no_host =
+      subnet.prefix.length < 31 && (header.dst == subnet.prefix.first() || header.dst == subnet.prefix.last());
+  if (martian(header.dst) || header.dst == settings_.gateway || no_host) return "martian_destination";
+  for (const auto& [number, other] : table_.mappings)
+    for (const Interface& interface : other.interfaces)
+      if (other.subnet == mapping.subnet && interface.address == header.dst) return "martian_destination";
+  if (mapping.interfaces.empty()) return "no_interface";
+  if (!permitted(header, mapping)) return "egress_refused";
+  const Route* route = route_to(header.dst, subnet);
+  return route == nullptr || route->target == Target::kBlackhole ? "no_route" : "";
+}
+
+bool NatSpec::permitted(const Header& header, const Mapping& mapping) const {
+  return std::ranges::any_of(mapping.rules, [&](const Rule& rule) {
+    if (!rule.destination.contains(header.dst)) return false;
+    if (rule.protocol == -1) return true;
+    if (rule.protocol != static_cast<int>(header.protocol)) return false;
+    if (header.protocol == kIcmp)
+      return (rule.first == kAny || rule.first == header.icmp_type) &&
+             (rule.last == kAny || rule.last == header.icmp_code);
+    return rule.first <= header.dst_port && header.dst_port <= rule.last;
+  });
+}
+
+const Route* NatSpec::route_to(Address destination, const Subnet& subnet) const {
+  const Route* longest = nullptr;
+  for (const Route& route : subnet.routes)
+    if (route.prefix.contains(destination) && (longest == nullptr || route.prefix.length > longest->prefix.length))
+      longest = &route;
+  return longest;
+}
+
+// Each tenant may have so many at once, and earns as many every second, at each worker.
+Fate NatSpec::refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen) {
+  if (header.rst) return dropped("no_flow", arrival, seen);
+  const Time full = Time{settings_.resets_per_second} * 1000;
+  const unsigned tenant = table_.mappings.at(arrival.way.mapping).tenant;
+  auto& [left, counted] = resets_.try_emplace({tenant, seen.worker}, full, now_).first->second;
+  left = std::min(full, left + (now_ - counted) * settings_.resets_per_second);
+  counted = now_;
+  if (left < 1000) return dropped("reset_rate_limited", arrival, seen);
+  left -= 1000;
+  return {.what = Fate::What::kAnswered,
+          .reason = "no_flow",
+          .packet = reset_for(arrival.packet),
+          .way = arrival.way,
+          .home = seen.home,
+          .worker = seen.worker};
+}
+
+// What is limited, in the order in which it is claimed. Where flows may be gone or not, what was seen tells.
+std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const {
+  const auto is_out = [&](const std::string& reason, Range used, std::size_t limit) {
+    return used.surely >= limit || (used.at_most >= limit && seen.reason == reason);
+  };
+  const unsigned limit = table_.flow_limits.at(mapping.tenant);
+  const auto tenants = [&](const Flow& flow) { return flow.tenant == mapping.tenant; };
+  if (limit != 0 && is_out("tenant_flow_limit", how_many(tenants), limit)) return "tenant_flow_limit";
+  for (const unsigned worker : {seen.home, seen.worker}) {
+    const auto workers = [&](const Flow& flow) { return flow.worker == worker; };
+    if (flows_.size() + swept_away_.size() >= settings_.flows &&
+        is_out("flow_table_full", how_many(workers), settings_.flows))
+      return "flow_table_full";
+  }
+  bool exhausted = true;
+  bool some_short = false;
+  Tuple outer = inner;
+  outer.network = mapping.subnet;
+  for (const Interface& interface : mapping.interfaces) {
+    outer.local = interface.address;
+    exhausted &= is_out("ports_exhausted", ports_in_use(outer), kPorts);
+    some_short |= short_of_ports(outer);
+  }
+  if (exhausted) return "ports_exhausted";
+  if (some_short && seen.reason == "port_search_failed") return seen.reason;
+  if (!some_short || seen.home == seen.worker) {
+    const auto redirected = [&](const Flow& flow) { return flow.home == seen.home && flow.worker != flow.home; };
+    if (some_short && seen.reason == "redirect_table_full" && how_many(redirected).at_most >= settings_.redirects)
+      return seen.reason;
+  }
+  return "";
+}
+
+// A port is wrong when it is no interface's, when somebody has it towards that remote, or when the environment could
+// have kept its interface (RFC 4787 REQ-2).
+std::string NatSpec::wrong_choice(const Flow& flow, const Mapping& mapping) {
+  if (flow.interface.uid == 0) return "opening with an address of the mapping's, not " + text_of(flow.outer.local);
+  if (flow.outer.local_port < 1024 || flow.outer.local_port > 65535) return "opening with a port from 1024 on";
+  if (find(Side::kOutside, flow.outer) != nullptr) {
+    const Tuple holder = inner_of_.at(flow.outer);
+    if (!may_be_gone(flows_.at(holder)))
+      return "opening with another port: that one is " + text_of(holder.local) + "'s";
+    erase(holder);
+  }
+  bool all_have_many = true;
+  for (const Interface& interface : mapping.interfaces) {
+    Tuple outer = flow.outer;
+    outer.local = interface.address;
+    all_have_many &= !short_of_ports(outer);
+  }
+  if (!all_have_many) return "";
+  const auto [pair, first] = paired_.try_emplace({mapping.uid, flow.inner.local}, flow.interface);
+  return pair->second == flow.interface ? "" : "opening on the environment's own interface " + pair->second.id;
+}
+
+}  // namespace hypernat::spec

@@ -1,0 +1,230 @@
+// What the NAT must do, told as simply as possible: a list of flows, the rules in the order in which they hold, and
+// time. It shares no code with the data plane and is the oracle for whatever tests do to it.
+//
+// Where the NAT is free (which port, which worker), the specification looks at what it did, checks that it may, and
+// goes on with that; all the rest it says itself, to the last bit and counter. A flow that is due may be found for up
+// to one place of the timer wheel more: then, too, it looks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/model/spec_wire.h"
+
+namespace hypernat::spec {
+
+using Time = std::uint64_t;  ///< milliseconds, never wrapping
+using Mac = std::array<std::uint8_t, 6>;
+
+// What the NAT was told.
+
+struct Prefix {
+  Address address = 0;
+  unsigned length = 0;
+  Address first() const { return length == 0 ? 0 : address >> (32 - length) << (32 - length); }
+  Address last() const { return first() + static_cast<Address>((1ULL << (32 - length)) - 1); }
+  bool contains(Address other) const { return first() <= other && other <= last(); }
+};
+struct Rule {
+  int protocol = -1;   ///< -1: every one
+  unsigned first = 0;  ///< port; ICMP: type, kAny: every one
+  unsigned last = 0;   ///< port; ICMP: code, kAny: every one
+  Prefix destination = {};
+};
+inline constexpr unsigned kAny = 0xffff;
+enum class Target : std::uint8_t { kLocal, kRouter, kBlackhole };
+struct Route {
+  Prefix prefix = {};
+  Target target = Target::kLocal;
+};
+struct Subnet {
+  unsigned tenant = 0;  ///< number
+  Prefix prefix = {};
+  Address router = 0;
+  std::vector<Route> routes = {};
+};
+struct Interface {
+  std::string id = {};
+  std::uint64_t mapping_uid = 0;
+  std::uint64_t uid = 0;
+  Address address = 0;
+  auto operator<=>(const Interface&) const = default;
+};
+struct Mapping {
+  std::uint64_t uid = 0;
+  unsigned tenant = 0;  ///< number
+  unsigned subnet = 0;  ///< number
+  std::vector<Rule> rules = {};
+  std::vector<Interface> interfaces = {};
+};
+struct Table {
+  std::map<Address, Prefix> peers;           ///< worker hosts and their blocks
+  std::map<unsigned, unsigned> flow_limits;  ///< by tenant; 0: none
+  std::map<unsigned, Subnet> subnets;
+  std::map<unsigned, Mapping> mappings;
+};
+struct Settings {
+  Prefix lambda_vpc = {};
+  Address gateway = 0;
+  unsigned workers = 1;
+  unsigned resets_per_second = 100;  ///< of each tenant at each worker, and at once; divides 1000
+  unsigned flows = 4096;             ///< of each worker
+  unsigned redirects = 4096;         ///< of each worker
+  Time tcp_opening = 240'000;
+  Time tcp_established = 350'000;
+  Time tcp_closing = 60'000;
+  Time udp = 120'000;
+  Time icmp = 60'000;
+};
+
+// What happens.
+
+enum class Side : std::uint8_t { kInside, kOutside };
+
+/// The way that an environment's packets come and go.
+struct Way {
+  unsigned mapping = 0;
+  Address peer = 0;  ///< zero: no tunnel
+  unsigned attachment = 0;
+  Mac mac{};
+  auto operator<=>(const Way&) const = default;
+};
+struct Arrival {
+  Side side = Side::kInside;
+  Way way = {};         ///< from inside
+  unsigned subnet = 0;  ///< from outside
+  Bytes packet = {};
+};
+struct Fate {
+  enum class What : std::uint8_t { kForwarded, kAnswered, kDropped };
+  What what = What::kDropped;
+  std::string reason = {};     ///< of a drop
+  Bytes packet = {};           ///< forwarded: as it leaves; answered: the answer; dropped: as it came
+  std::string interface = {};  ///< outbound: id
+  Address next_hop = 0;        ///< outbound
+  Way way = {};                ///< to inside
+  bool opened = false;
+  unsigned home = 0;    ///< the worker that it came to
+  unsigned worker = 0;  ///< the worker that had it last
+  bool operator==(const Fate&) const = default;
+};
+std::string text_of(const Arrival& arrival);
+std::string text_of(const Fate& fate);
+
+// What there is.
+
+/// One direction of a flow. Echo: identifier and zero.
+struct Tuple {
+  unsigned network = 0;  ///< inner: mapping; outer: subnet
+  unsigned protocol = 0;
+  Address local = 0;
+  Address remote = 0;
+  unsigned remote_port = 0;
+  unsigned local_port = 0;
+  auto operator<=>(const Tuple&) const = default;
+};
+
+/// RFC 6146 section 3.5.2, and one state for what has no states.
+enum class Phase : std::uint8_t { kInit, kEstablished, kInsideFin, kRemoteFin, kBothFins, kTransitory, kDatagram };
+
+struct Flow {
+  Tuple inner;
+  Tuple outer;
+  Interface interface = {};
+  unsigned tenant = 0;
+  Address next_hop = 0;
+  Way way = {};
+  Phase phase = Phase::kDatagram;
+  Phase before_reset = Phase::kInit;  ///< in kTransitory: where the next packet that is no RST brings it back to
+  Time opened = 0;
+  Time seen = 0;  ///< the last packet that keeps it
+  unsigned home = 0;
+  unsigned worker = 0;  ///< the owner
+  std::uint64_t packets_out = 0, bytes_out = 0, packets_in = 0, bytes_in = 0;
+};
+
+struct InterfaceCounts {
+  std::uint64_t packets_out = 0, bytes_out = 0, packets_in = 0, bytes_in = 0, open = 0, opened = 0, exhausted = 0;
+  std::uint64_t fullest = 0;  ///< flows towards the remote endpoint that has most
+  bool operator==(const InterfaceCounts&) const = default;
+};
+struct TenantCounts {
+  std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0;
+  bool operator==(const TenantCounts&) const = default;
+};
+
+class NatSpec {
+ public:
+  static constexpr std::size_t kPorts = 64512;  ///< of an interface towards one remote endpoint: 1024 to 65535
+
+  NatSpec(const Settings& settings, const Table& table) : settings_(settings) { adopt(table); }
+
+  void at(Time now);
+  void adopt(const Table& table);
+  /// No flow of an earlier table is anywhere any more.
+  void swept() { swept_away_.clear(); }
+
+  /// A packet came and `seen` became of it; returns what should have, or nothing when that is what it was.
+  std::string step(const Arrival& arrival, const Fate& seen);
+  /// The NAT says that the flow is gone; `may_be_gone` agrees.
+  void forget(const Tuple& inner) { erase(inner); }
+
+  const std::map<Tuple, Flow>& flows() const { return flows_; }
+  Time due(const Flow& flow) const;
+  bool may_be_gone(const Flow& flow) const { return now_ >= due(flow); }
+  const Table& table() const { return table_; }
+  InterfaceCounts interface_counts(const Interface& interface) const;
+  TenantCounts tenant_counts(unsigned tenant) const;
+  std::set<std::pair<unsigned, Address>> next_hops() const;
+
+ private:
+  struct Range {
+    std::size_t surely = 0;
+    std::size_t at_most = 0;
+  };
+
+  Fate decide(const Arrival& arrival, const Fate& seen);
+  Fate outbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
+  Fate inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
+  void advance(Flow& flow, Side from, const Header& header) const;
+  Fate refuse_inbound(const Tuple& outer, const Fate& seen) const;
+  Fate refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen);
+  Fate open(const Tuple& inner, const Arrival& arrival, const Fate& seen);
+  std::string refused_source(const Header& header, const Way& way) const;
+  std::string refused_destination(const Header& header, const Mapping& mapping) const;
+  bool permitted(const Header& header, const Mapping& mapping) const;
+  const Route* route_to(Address destination, const Subnet& subnet) const;
+  std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
+  std::string wrong_choice(const Flow& flow, const Mapping& mapping);
+  void count(const Arrival& arrival, const Fate& fate);
+
+  bool stands(const Flow& flow) const;
+  Flow* find(Side side, const Tuple& tuple);
+  void enter(const Flow& flow);
+  void erase(const Tuple& inner);
+  Range how_many(const std::function<bool(const Flow&)>& which) const;
+  std::size_t ports_taken(const Tuple& outer) const;
+  Range ports_in_use(const Tuple& outer) const;
+  bool short_of_ports(const Tuple& outer) const;
+
+  Settings settings_;
+  Table table_;
+  Time now_ = 0;
+  Time nothing_goes_before_ = 0;        ///< so that not every flow is looked at each time
+  std::map<Tuple, Flow> flows_;         ///< by inner tuple
+  std::map<Tuple, Tuple> inner_of_;     ///< by outer tuple
+  std::map<Tuple, std::size_t> ports_;  ///< flows by outer tuple without its port
+  std::vector<Flow> swept_away_;        ///< flows of earlier tables: gone, but perhaps still in the way
+  std::map<std::pair<unsigned, unsigned>, std::pair<Time, Time>> resets_;  ///< by tenant and worker: thousandths, when
+  std::map<std::pair<std::uint64_t, Address>, Interface> paired_;          ///< by mapping uid and environment
+  std::map<Interface, InterfaceCounts> interface_counts_;
+  std::map<unsigned, TenantCounts> tenant_counts_;
+};
+
+}  // namespace hypernat::spec

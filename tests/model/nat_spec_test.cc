@@ -1,0 +1,154 @@
+// The NAT against its specification, over random sequences of packets, times and tables. What differs is shrunk and
+// printed as a story, with the seed that it comes from.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "tests/model/contest.h"
+#include "tests/model/shrink.h"
+
+namespace hypernat::model {
+namespace {
+
+using dataplane::FlowTimeouts;
+using dataplane::NatWorld;
+
+bool longer() {
+  return std::getenv("HYPERNAT_TEST_LONG") != nullptr;
+}
+
+// What sanitizers slow down tenfold finds the same faults in fewer steps.
+#ifdef HYPERNAT_SANITIZED
+constexpr std::size_t kShare = 8;
+#else
+constexpr std::size_t kShare = 1;
+#endif
+constexpr std::size_t kBetweenComparisons = 400;
+constexpr std::size_t kTriesToShrink = 300;
+
+// Two mappings of acme with two interfaces each, one of globex with the same addresses.
+config::Table table_of_the_test() {
+  config::Table table = dataplane::two_tenants();
+  for (std::size_t i = 0; i < table.mappings.size(); ++i)
+    table.mappings[i].interfaces.push_back({.id = "eni-" + std::to_string(11 + i),
+                                            .uid = 11 + i,
+                                            .address = Ipv4Address::of(10, 0, 1, static_cast<std::uint8_t>(30 + i % 2)),
+                                            .mac = {}});
+  return table;
+}
+
+std::vector<StepSeed> steps_of(std::uint64_t seed, std::size_t count) {
+  Dice dice(seed);
+  std::vector<StepSeed> steps(count);
+  for (StepSeed& step : steps) step = dice.next();
+  return steps;
+}
+
+// Up to the first difference, or the end.
+struct Run {
+  std::size_t steps = 0;
+  std::string difference;
+  std::string story;
+  std::map<std::string, std::uint64_t> happened;
+};
+enum class Telling : std::uint8_t { kNothing, kEverything };
+Run run(const Scene& scene, const std::vector<StepSeed>& steps, Telling telling) {
+  Contest contest(scene);
+  Run result;
+  const auto tell = [&] {
+    if (telling == Telling::kEverything)
+      for (const std::string& line : contest.story()) result.story += "  " + line + '\n';
+  };
+  for (const StepSeed step : steps) {
+    if (!contest.difference().empty()) break;
+    contest.step(step);
+    tell();
+    if (++result.steps % kBetweenComparisons == 0 && contest.difference().empty()) contest.compare();
+  }
+  if (contest.difference().empty()) contest.compare();
+  if (contest.difference().empty()) contest.let_everything_end();
+  result.difference = contest.difference();
+  result.happened = contest.happened();
+  return result;
+}
+
+// The sequence in which the two differ, as short as it gets.
+std::string told_shortly(const Scene& scene, std::vector<StepSeed> steps) {
+  const auto fails = [&](const std::vector<StepSeed>& some) {
+    return !run(scene, some, Telling::kNothing).difference.empty();
+  };
+  if (std::getenv("HYPERNAT_TEST_UNSHRUNK") == nullptr) steps = shrunk(std::move(steps), fails, kTriesToShrink);
+  const Run shortest = run(scene, steps, Telling::kEverything);
+  return std::to_string(shortest.steps) + " steps:\n" + shortest.story + "and then: " + shortest.difference;
+}
+
+void expect_agreement(const Scene& scene, std::uint64_t seed, std::size_t count,
+                      const std::vector<std::string>& must_happen) {
+  std::vector<StepSeed> steps = steps_of(seed, std::max<std::size_t>(count / kShare, 1));
+  const Run all = run(scene, steps, Telling::kNothing);
+  if (!all.difference.empty()) {
+    steps.resize(all.steps);
+    FAIL() << "seed " << seed << ", step " << all.steps << ": " << all.difference << "\nshrunk to "
+           << told_shortly(scene, steps);
+  }
+  for (const std::string& name : must_happen) EXPECT_TRUE(all.happened.contains(name)) << "never: " << name;
+}
+
+// Each seed is another world.
+Scene scene_of(std::uint64_t seed) {
+  Dice dice(~seed);
+  const std::vector<FlowTimeouts> timeouts = {
+      {},
+      {.tcp_opening = 4'000, .tcp_established = 6'000, .tcp_closing = 1'000, .udp = 3'000, .icmp = 2'000},
+      {.tcp_opening = 30'000, .tcp_established = 1'200'000, .tcp_closing = 600'000, .udp = 5'000, .icmp = 531'000}};
+  return {.world = {.table = table_of_the_test(),
+                    .workers = static_cast<std::uint16_t>(1 + seed % 4),
+                    .flows = dice.one_in(2) ? 4096U : 24U,
+                    .resets_per_second = dice.one_in(2) ? 100U : 2U,
+                    .timeouts = timeouts[seed / 2 % timeouts.size()],
+                    .seed = seed,
+                    // The clock wraps on the way.
+                    .start = dice.one_in(2) ? 1'000U : 0xffff'ffff - 400'000},
+          .cast = {},
+          .opened_before = 0};
+}
+
+class NatAgainstSpecification : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(NatAgainstSpecification, agrees_on_random_sequences) {
+  expect_agreement(scene_of(GetParam()), GetParam(), longer() ? 130'000 : 13'000,
+                   {"opened", "forwarded", "answered", "no_flow", "not_the_interface", "ttl_expired", "bad_tcp_flags",
+                    "martian_source", "spoofed_source", "martian_destination", "wrong_tunnel_peer", "egress_refused",
+                    "no_route", "unknown_segment", "table changed"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, NatAgainstSpecification, testing::Range<std::uint64_t>(1, 9));
+
+// One interface that all but a few ports are taken of towards one remote endpoint; beside it, in the first, another.
+class NatOutOfPorts : public testing::TestWithParam<std::uint16_t> {};
+
+TEST_P(NatOutOfPorts, agrees_with_the_specification) {
+  const std::uint16_t workers = GetParam();
+  config::Table table = table_of_the_test();
+  table.mappings[0].interfaces.pop_back();
+  const Scene scene{
+      .world = {.table = table,
+                .workers = workers,
+                .flows = 70'000,
+                .redirects = 70'000,
+                .timeouts = {.tcp_opening = 400'000'000, .tcp_established = 400'000'000, .tcp_closing = 1'000},
+                .seed = workers},
+      .cast = {.mappings = {1},
+               .ports = {0, 1, 2, 3, 4, 5, 6, 7},
+               .remotes = {"10.0.1.10"},
+               .remote_ports = {80},
+               .protocols = {spec::kTcp}},
+      .opened_before = kInterfacePorts - 4};
+  expect_agreement(scene, workers, longer() ? 20'000 : 1'000, {"opened", "forwarded", "ports_exhausted"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, NatOutOfPorts, testing::Values(1, 3));
+
+}  // namespace
+}  // namespace hypernat::model

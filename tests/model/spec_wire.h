@@ -1,0 +1,51 @@
+// Packets as the specification reads and writes them: by the octets of the RFCs, in code of its own. Whatever it
+// changes, it sums up anew from the first byte to the last.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hypernat::spec {
+
+using Bytes = std::vector<std::uint8_t>;
+using Address = std::uint32_t;  ///< as a number: 10.0.0.1 is 0x0a000001
+
+inline constexpr unsigned kIcmp = 1;
+inline constexpr unsigned kTcp = 6;
+inline constexpr unsigned kUdp = 17;
+
+/// What is read from a packet of TCP, UDP or ICMP echo.
+struct Header {
+  unsigned protocol = 0;
+  unsigned ttl = 0;
+  Address src = 0;
+  Address dst = 0;
+  unsigned src_port = 0;  ///< echo: the identifier, in both
+  unsigned dst_port = 0;
+  unsigned icmp_type = 0;
+  unsigned icmp_code = 0;
+  // TCP
+  bool fin = false;
+  bool syn = false;
+  bool rst = false;
+  bool ack = false;
+};
+Header read(const Bytes& packet);
+
+/// Whether the transport checksum is right; UDP's may be absent.
+bool checksum_is_right(const Bytes& packet);
+enum class End : std::uint8_t { kSource, kDestination };
+/// The same packet one hop on, with another address and port at one end; an echo's identifier is its port. A checksum
+/// that was wrong is not repaired: it becomes `wrong`, which the caller has found in what came out.
+Bytes translated(Bytes packet, End end, Address address, unsigned port, unsigned wrong);
+/// The transport checksum as it stands.
+unsigned checksum_field(const Bytes& packet);
+/// How a closed connection answers the segment (RFC 9293 3.10.7.1).
+Bytes reset_for(const Bytes& segment);
+
+std::string text_of(Address address);
+/// "tcp S 100.64.0.1:7 > 10.0.1.10:80 ttl 64, 45 bytes".
+std::string text_of(const Bytes& packet);
+
+}  // namespace hypernat::spec

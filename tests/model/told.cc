@@ -1,0 +1,200 @@
+#include "tests/model/told.h"
+
+#include "dataplane/nat/answer.h"
+
+namespace hypernat::model {
+
+using dataplane::FlowView;
+using dataplane::NatWorld;
+using dataplane::Outcome;
+using dataplane::Verdict;
+
+namespace {
+
+spec::Prefix told(const Ipv4Prefix& prefix) {
+  return {.address = prefix.address.host(), .length = prefix.length};
+}
+
+spec::Subnet told(const config::Table& table, const config::Subnet& subnet) {
+  spec::Subnet made{.tenant = table.tenants[subnet.tenant].number,
+                    .prefix = told(subnet.prefix),
+                    .router = subnet.router.host(),
+                    .routes = {}};
+  for (const config::Route& route : table.route_sets[subnet.route_set].routes)
+    made.routes.push_back({.prefix = told(route.prefix),
+                           .target = route.target == config::RouteTarget::kLocal    ? spec::Target::kLocal
+                                     : route.target == config::RouteTarget::kRouter ? spec::Target::kRouter
+                                                                                    : spec::Target::kBlackhole});
+  return made;
+}
+
+spec::Mapping told(const config::Table& table, const config::Mapping& mapping) {
+  spec::Mapping made{.uid = mapping.uid,
+                     .tenant = table.tenants[mapping.tenant].number,
+                     .subnet = to_number(table.subnets[mapping.subnet].number),
+                     .rules = {},
+                     .interfaces = {}};
+  for (const config::EgressRule& rule : table.rule_sets[mapping.rule_set].rules)
+    made.rules.push_back({.protocol = rule.protocol,
+                          .first = rule.first_port,
+                          .last = rule.last_port,
+                          .destination = told(rule.destination)});
+  for (const config::Interface& interface : mapping.interfaces)
+    made.interfaces.push_back(
+        {.id = interface.id, .mapping_uid = mapping.uid, .uid = interface.uid, .address = interface.address.host()});
+  return made;
+}
+
+std::string flow_text(const spec::Tuple& inner, const spec::Tuple& outer, const std::string& state) {
+  return std::to_string(inner.protocol) + ' ' + std::to_string(inner.network) + '/' + spec::text_of(inner.local) + ':' +
+         std::to_string(inner.local_port) + " > " + spec::text_of(inner.remote) + ':' +
+         std::to_string(inner.remote_port) + " as " + std::to_string(outer.network) + '/' + spec::text_of(outer.local) +
+         ':' + std::to_string(outer.local_port) + ' ' + state;
+}
+
+spec::Tuple tuple_of(std::uint32_t network, const FlowView& view, Ipv4Address local, L4Port port) {
+  return {.network = network,
+          .protocol = static_cast<unsigned>(view.protocol),
+          .local = local.host(),
+          .remote = view.remote.host(),
+          .remote_port = view.remote_port.host(),
+          .local_port = port.host()};
+}
+
+std::string counts_text(spec::Time age, spec::Time idle, const std::array<std::uint64_t, 4>& counts) {
+  std::string text = ", age " + std::to_string(age) + ", idle " + std::to_string(idle) + ", counts";
+  for (const std::uint64_t count : counts) text += ' ' + std::to_string(count);
+  return text;
+}
+
+std::string name_of(spec::Phase phase, unsigned protocol) {
+  switch (phase) {
+    case spec::Phase::kInit:
+      return "opening";
+    case spec::Phase::kEstablished:
+    case spec::Phase::kInsideFin:
+    case spec::Phase::kRemoteFin:
+      return "established";
+    case spec::Phase::kBothFins:
+    case spec::Phase::kTransitory:
+      return "closing";
+    case spec::Phase::kDatagram:
+      break;
+  }
+  return protocol == spec::kUdp ? "udp" : "echo";
+}
+
+}  // namespace
+
+spec::Settings told(const NatWorld::Options& options) {
+  return {.lambda_vpc = {.address = 0x64400000, .length = 10},  // those of NatWorld
+          .gateway = 0xa9fe6401,
+          .workers = options.workers,
+          .resets_per_second = options.resets_per_second,
+          .flows = options.flows,
+          .redirects = options.redirects,
+          .tcp_opening = options.timeouts.tcp_opening,
+          .tcp_established = options.timeouts.tcp_established,
+          .tcp_closing = options.timeouts.tcp_closing,
+          .udp = options.timeouts.udp,
+          .icmp = options.timeouts.icmp};
+}
+
+spec::Table told(const config::Table& table) {
+  spec::Table made;
+  for (const auto& peer : table.peers) made.peers[peer.address.host()] = told(peer.block);
+  for (const auto& tenant : table.tenants) made.flow_limits[tenant.number] = tenant.flow_limit;
+  for (const auto& subnet : table.subnets) made.subnets[to_number(subnet.number)] = told(table, subnet);
+  for (const auto& mapping : table.mappings) made.mappings[to_number(mapping.number)] = told(table, mapping);
+  return made;
+}
+
+spec::Arrival told(const NatWorld::Arrival& arrival) {
+  const bool inside = arrival.side == dataplane::Side::kInside;
+  spec::Arrival made{.side = inside ? spec::Side::kInside : spec::Side::kOutside,
+                     .way = {},
+                     .subnet = arrival.subnet,
+                     .packet = arrival.datagram.bytes()};
+  if (inside)
+    made.way = {.mapping = arrival.from.mapping,
+                .peer = parse_ipv4_address(arrival.from.worker_host).value().host(),
+                .attachment = arrival.from.attachment,
+                .mac = arrival.from.mac.bytes};
+  return made;
+}
+
+spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWorld& world) {
+  craft::Bytes came = arrival.datagram.bytes();
+  const craft::Seen tuple = craft::look_at(came);
+  spec::Fate fate{.packet = outcome.bytes,
+                  .opened = outcome.opened,
+                  .home = world.home().worker_of(
+                      world.home().hash({parse_ipv4_address(tuple.src).value(), parse_ipv4_address(tuple.dst).value(),
+                                         L4Port::from_host(tuple.src_port), L4Port::from_host(tuple.dst_port)})),
+                  .worker = outcome.worker};
+  const dataplane::Egress& egress = outcome.egress;
+  const auto to_inside = [&] {
+    fate.way = {.mapping = to_number(world.tables().mapping_numbers.at(egress.mapping)),
+                .peer = egress.peer.host(),
+                .attachment = egress.attachment,
+                .mac = egress.environment_mac.bytes};
+  };
+  switch (outcome.verdict) {
+    case Verdict::kForward:
+      fate.what = spec::Fate::What::kForwarded;
+      if (arrival.side == dataplane::Side::kOutside) {
+        to_inside();
+      } else {
+        fate.interface = world.tables().interfaces.at(egress.interface).id;
+        fate.next_hop = world.neighbours()[egress.next_hop].address.host();
+      }
+      break;
+    case Verdict::kAnswered: {
+      fate.what = spec::Fate::What::kAnswered;
+      fate.reason = name_of(outcome.drop);
+      to_inside();
+      dataplane::Packet packet;
+      packet.answer = outcome.answer;
+      packet.ip = reinterpret_cast<dataplane::Ipv4Header*>(came.data());
+      packet.l4 = came.data() + packet.ip->header_length();
+      packet.l4_length = static_cast<std::uint16_t>(came.size() - packet.ip->header_length());
+      packet.src = packet.ip->src();
+      packet.dst = packet.ip->dst();
+      fate.packet.resize(dataplane::kMaxAnswerBytes);
+      fate.packet.resize(dataplane::build_answer(
+          packet, std::span<std::uint8_t, dataplane::kMaxAnswerBytes>(fate.packet.data(), fate.packet.size())));
+      break;
+    }
+    case Verdict::kDrop:
+      fate.reason = name_of(outcome.drop);
+      break;
+    default:
+      fate.reason = outcome.text();
+      break;
+  }
+  return fate;
+}
+
+spec::Tuple inner_of(const FlowView& view) {
+  return tuple_of(to_number(view.mapping), view, view.inside, view.inside_port);
+}
+
+std::string told(const FlowView& view, NatWorld& world) {
+  const spec::Tuple outer = tuple_of(to_number(view.subnet), view, view.interface, view.interface_port);
+  return flow_text(inner_of(view), outer, dataplane::name_of(view.state)) + " by " +
+         world.tables().interfaces.at(view.interface_slot).id + " and " +
+         spec::text_of(world.neighbours()[view.next_hop].address.host()) + " from " + spec::text_of(view.peer.host()) +
+         ' ' + to_string(view.environment_mac) +
+         counts_text(view.age, view.idle,
+                     {view.outbound_packets, view.outbound_bytes, view.inbound_packets, view.inbound_bytes});
+}
+
+std::string told(const spec::Flow& flow, spec::Time now) {
+  return flow_text(flow.inner, flow.outer, name_of(flow.phase, flow.inner.protocol)) + " by " + flow.interface.id +
+         " and " + spec::text_of(flow.next_hop) + " from " + spec::text_of(flow.way.peer) + ' ' +
+         to_string(MacAddress{flow.way.mac}) +
+         counts_text(now - flow.opened, now - flow.seen,
+                     {flow.packets_out, flow.bytes_out, flow.packets_in, flow.bytes_in});
+}
+
+}  // namespace hypernat::model

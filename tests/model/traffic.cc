@@ -1,0 +1,165 @@
+#include "tests/model/traffic.h"
+
+namespace hypernat::model {
+
+using craft::Echo;
+using craft::Ip;
+using craft::Tcp;
+using craft::Udp;
+using dataplane::Environment;
+using dataplane::Side;
+using spec::Flow;
+using spec::Tuple;
+
+namespace {
+
+const std::vector<std::string> kFlags = {"S", "S", "S", "SA", "SA", "A", "A", "PA", "FA", "FA", "R", "RA"};
+const std::vector<std::string> kOddFlags = {"F", "", "SF", "SR", "SFA", "SRA", "FRA", "UPF", "SEC"};
+
+// Two bytes of payload that make the translated packet's checksum come out at the edge of its range.
+void tune(craft::Datagram& datagram, Dice& dice, spec::End end, spec::Address address, unsigned port) {
+  datagram.payload.assign(2 + dice.below(2) * 2, 0);
+  // The word that brings the sum to all ones, or to the next number after.
+  const unsigned word = spec::checksum_field(spec::translated(datagram.bytes(), end, address, port, 0)) +
+                        static_cast<unsigned>(dice.below(2));
+  datagram.payload[0] = static_cast<std::uint8_t>(word >> 8);
+  datagram.payload[1] = static_cast<std::uint8_t>(word);
+}
+
+void corrupt(craft::Datagram& datagram, Dice& dice) {
+  const auto wrong = static_cast<std::uint16_t>(spec::checksum_field(datagram.bytes()) ^ (1 + dice.below(0xfffe)));
+  std::visit([&](auto& header) { header.checksum = wrong; }, datagram.l4);
+}
+
+craft::Datagram datagram_of(Dice& dice, const Ip& ip, unsigned protocol, unsigned src, unsigned dst,
+                            std::uint8_t echo_type) {
+  craft::Datagram made;
+  made.ip = ip;
+  made.ip.identification = static_cast<std::uint16_t>(dice.next());
+  made.ip.dscp_ecn = static_cast<std::uint8_t>(dice.one_in(4) ? dice.next() : 0);
+  made.ip.fragment = dice.one_in(2) ? 0x4000 : 0;  // DF
+  if (dice.one_in(16)) made.ip.options = {1, 1, 7, 7, 4, 0, 0, 0, 0, 0, 0, 0};
+  if (dice.one_in(32)) made.ip.ttl = dice.of(std::vector<std::uint8_t>{0, 1, 2, 255});
+  for (auto left = dice.below(10); left > 0; --left) made.payload.push_back(static_cast<std::uint8_t>(dice.next()));
+  const auto from = static_cast<std::uint16_t>(src);
+  const auto to = static_cast<std::uint16_t>(dst);
+  if (protocol == spec::kUdp) {
+    made.l4 = Udp{.src = from, .dst = to, .checksum = {}};
+    if (dice.one_in(4)) std::get<Udp>(made.l4).checksum = 0;
+  } else if (protocol == spec::kIcmp) {
+    made.l4 = Echo{.id = from, .seq = static_cast<std::uint16_t>(dice.next()), .type = echo_type, .checksum = {}};
+    if (dice.one_in(32)) std::get<Echo>(made.l4).type ^= 8;
+  } else {
+    Tcp tcp{.src = from, .dst = to, .flags = dice.of(dice.one_in(32) ? kOddFlags : kFlags)};
+    tcp.seq = static_cast<std::uint32_t>(dice.next());
+    tcp.ack = static_cast<std::uint32_t>(dice.next());
+    if (dice.one_in(4)) tcp.options = {2, 4, 5, 180};  // MSS 1460
+    made.l4 = tcp;
+  }
+  return made;
+}
+
+}  // namespace
+
+Tuple Traffic::some_tuple(Dice& dice) const {
+  const unsigned protocol = dice.of(cast_.protocols);
+  return {.network = dice.of(cast_.mappings),
+          .protocol = protocol,
+          .local = 0x64400001 + static_cast<unsigned>(dice.below(3)),
+          .remote = parse_ipv4_address(dice.of(cast_.remotes)).value().host(),
+          .remote_port = protocol == spec::kIcmp ? 0U : dice.of(cast_.remote_ports),
+          .local_port = dice.of(cast_.ports)};
+}
+
+Traffic::Arrival Traffic::some_arrival(Dice& dice, const std::map<Tuple, Flow>& flows) const {
+  const Tuple inner = some_tuple(dice);
+  const auto known = flows.find(inner);
+  const Flow* const flow = known == flows.end() ? nullptr : &known->second;
+  return dice.below(100) < 58 ? outbound(dice, inner, flow) : inbound(dice, outer_of(dice, inner, flow), flow);
+}
+
+// Now and then by another way, from elsewhere or to where nobody is.
+Traffic::Arrival Traffic::outbound(Dice& dice, const Tuple& inner, const Flow* flow) const {
+  static const std::vector<std::string> kOddSources = {"100.64.16.1", "10.0.1.20",       "127.0.0.1", "0.0.0.0",
+                                                       "169.254.1.1", "255.255.255.255", "224.0.0.1", "100.128.0.1"};
+  static const std::vector<std::string> kOddDestinations = {"10.0.1.20", "10.0.1.0",  "10.0.1.255", "169.254.100.1",
+                                                            "127.0.0.1", "224.0.0.1", "240.0.0.1",  "0.0.0.0",
+                                                            "10.9.0.1",  "10.0.1.30", "100.64.0.1"};
+  Environment from{.mapping = inner.network};
+  from.mac.bytes[5] = static_cast<std::uint8_t>(inner.local + dice.below(2));
+  Ip ip{.src = spec::text_of(inner.local), .dst = spec::text_of(inner.remote), .options = {}, .checksum = {}};
+  switch (dice.below(40)) {
+    case 0:
+      from.worker_host = dice.of(std::vector<std::string>{"192.0.2.12", "192.0.2.99", "0.0.0.0"});
+      break;
+    case 1:
+      from.attachment = 2;
+      break;
+    case 2:
+      ip.src = dice.of(kOddSources);
+      break;
+    case 3:
+      ip.dst = dice.of(kOddDestinations);
+      break;
+    case 4:
+      from.mapping = 99;
+      break;
+    default:
+      break;
+  }
+  craft::Datagram datagram = datagram_of(dice, ip, inner.protocol, inner.local_port, inner.remote_port, 8);
+  if (flow != nullptr && dice.one_in(16))
+    tune(datagram, dice, spec::End::kSource, flow->outer.local, flow->outer.local_port);
+  if (dice.one_in(32)) corrupt(datagram, dice);
+  return {.side = Side::kInside, .from = from, .subnet = 1, .datagram = datagram};
+}
+
+// Of the flow, or the one that was; now and then wrong in one thing.
+Tuple Traffic::outer_of(Dice& dice, const Tuple& inner, const Flow* flow) const {
+  const auto last = last_outer_.find(inner);
+  Tuple outer = flow != nullptr
+                    ? flow->outer
+                    : (last != last_outer_.end() ? last->second
+                                                 : Tuple{.network = 1 + static_cast<unsigned>(dice.below(2)),
+                                                         .protocol = inner.protocol,
+                                                         .local = 0x0a000114,
+                                                         .remote = inner.remote,
+                                                         .remote_port = inner.remote_port,
+                                                         .local_port = 2000});
+  switch (dice.below(24)) {
+    case 0:
+      outer.network = 3 - outer.network;
+      break;
+    case 1:
+      outer.remote = 0x0a000142;
+      break;
+    case 2:
+      outer.local_port ^= 1U << dice.below(16);
+      break;
+    case 3:
+      outer.local = 0x0a000114 + static_cast<unsigned>(dice.below(12));
+      break;
+    case 4:
+      if (outer.protocol != spec::kIcmp) outer.remote_port = 53 + static_cast<unsigned>(dice.below(28));
+      break;
+    case 5:
+      if (outer.protocol != spec::kIcmp) outer.protocol = spec::kTcp + spec::kUdp - outer.protocol;
+      break;
+    default:
+      break;
+  }
+  return outer;
+}
+
+Traffic::Arrival Traffic::inbound(Dice& dice, const Tuple& outer, const Flow* flow) const {
+  const Ip ip{.src = spec::text_of(outer.remote), .dst = spec::text_of(outer.local), .options = {}, .checksum = {}};
+  const bool echo = outer.protocol == spec::kIcmp;
+  craft::Datagram datagram = datagram_of(dice, ip, outer.protocol, echo ? outer.local_port : outer.remote_port,
+                                         outer.local_port, craft::kReply);
+  if (flow != nullptr && dice.one_in(16))
+    tune(datagram, dice, spec::End::kDestination, flow->inner.local, flow->inner.local_port);
+  if (dice.one_in(32)) corrupt(datagram, dice);
+  return {.side = Side::kOutside, .from = {}, .subnet = outer.network, .datagram = datagram};
+}
+
+}  // namespace hypernat::model
