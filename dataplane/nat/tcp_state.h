@@ -62,7 +62,9 @@ inline bool advance_tcp(Flow& flow, Side from, std::uint8_t flags, Tick now) {
                               (before != FlowState::kClosing || (saw_both_fins(saw) && !saw_both_fins(flow.saw)));
   flow.saw = saw;
   flow.state = after;
-  const bool refreshes = after == FlowState::kEstablished || (after == FlowState::kOpening && from == Side::kInside);
+  // Whoever undoes a RST gives the flow its time; else nothing from outside prolongs an opening.
+  const bool refreshes = after == FlowState::kEstablished ||
+                         (after == FlowState::kOpening && (from == Side::kInside || before == FlowState::kClosing));
   if (begins_closing || refreshes) flow.last_seen = now;
   return after != before;
 }

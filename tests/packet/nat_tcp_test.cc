@@ -227,6 +227,15 @@ TEST(TcpTimers, come_earlier_in_every_state_whose_timeout_is_shorter) {
   }
 }
 
+TEST(TcpTimers, are_given_back_to_an_opening_flow_whose_reset_was_undone_late) {
+  Connection connection({.timeouts = {.tcp_opening = 10'000, .tcp_closing = 90'000}});
+  connection.client("S");
+  connection.server("R");
+  connection.world.pass(60'000);
+  EXPECT_TRUE(connection.server("A").forwarded());
+  EXPECT_TRUE(connection.goes_after(10'000));
+}
+
 TEST(TcpTimers, leave_nothing_behind) {
   Connection connection;
   connection.shake_hands();
