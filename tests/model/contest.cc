@@ -43,11 +43,7 @@ void Contest::step(StepSeed seed) {
   story_.clear();
   const auto kind = dice.below(1000);
   if (kind < 840) {
-    std::vector<Traffic::Arrival> burst{traffic_.some_arrival(dice, spec_.flows())};
-    // Workers that pass packets on do so in an order of their own.
-    if (kind >= 790 && scene_.opened_before == 0)
-      for (auto more = 1 + dice.below(6); more > 0; --more) burst.push_back(traffic_.some_arrival(dice, spec_.flows()));
-    send(burst);
+    send(some_packets(dice));
   } else if (kind < 970) {
     let_time_pass(dice);
   } else if (kind < 985) {
@@ -55,6 +51,17 @@ void Contest::step(StepSeed seed) {
   } else {
     sweep();
   }
+}
+
+// One, or a burst in which some are of the same flow. Workers that pass packets on do so in an order of their own, so
+// that where it comes to that packets go one by one.
+std::vector<Traffic::Arrival> Contest::some_packets(Dice& dice) {
+  const Tuple tuple = traffic_.some_tuple(dice);
+  const auto more = dice.one_in(12) && scene_.opened_before == 0 ? 1 + dice.below(6) : 0;
+  std::vector<Traffic::Arrival> packets{traffic_.some_arrival(dice, tuple, spec_.flows())};
+  while (packets.size() <= more)
+    packets.push_back(traffic_.some_arrival(dice, dice.one_in(2) ? tuple : traffic_.some_tuple(dice), spec_.flows()));
+  return packets;
 }
 
 // Judged worker by worker, since one of them has its packets in their order and none those of others.
@@ -166,15 +173,13 @@ void Contest::change_mapping(Dice& dice, config::Mapping& mapping) {
     story_.push_back(name + " loses " + interfaces.back().id);
     interfaces.pop_back();
   } else {
-    const auto number = to_number(mapping.number);
-    for (std::uint32_t i = 0; i < 2; ++i) {
-      ++next_uid_;
-      interfaces.push_back({.id = "eni-" + std::to_string(next_uid_),
-                            .uid = next_uid_,
-                            .address = Ipv4Address::from_host(0x0a000100 + 20 + (number == 2 ? 1 : 0) + 10 * i),
-                            .mac = {}});
+    const auto first_ones = std::ranges::find(scene_.world.table.mappings, mapping.number, &config::Mapping::number);
+    interfaces = first_ones->interfaces;
+    for (auto& interface : interfaces) {
+      interface.uid = ++next_uid_;
+      interface.id = "eni-" + std::to_string(interface.uid);
     }
-    story_.push_back(name + " has two interfaces again");
+    story_.push_back(name + " has interfaces again");
   }
 }
 

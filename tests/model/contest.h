@@ -48,6 +48,7 @@ class Contest {
   void pass(spec::Time milliseconds);
   void change_table(Dice& dice);
   void change_mapping(Dice& dice, config::Mapping& mapping);
+  std::vector<Traffic::Arrival> some_packets(Dice& dice);
   void sweep();
   void compare_flows();
   void compare_counters();

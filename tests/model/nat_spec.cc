@@ -106,7 +106,7 @@ Fate NatSpec::inbound(Flow& flow, const Arrival& arrival, const Fate& seen) cons
 
 // RFC 6146 section 3.5.2.2, with what is stricter here: before the handshake only SYNs and packets from inside refresh;
 // when both ends have sent FIN nothing does; a RST brings a flow to the transitory state, the next packet that is none
-// back to where it was. A SYN from inside opens a flow anew that is closing.
+// back to where it was, with that state's time. A SYN from inside opens a flow anew that is closing.
 void NatSpec::advance(Flow& flow, Side from, const Header& header) const {
   const bool inside = from == Side::kInside;
   if (flow.phase == Phase::kDatagram) {
@@ -122,7 +122,10 @@ void NatSpec::advance(Flow& flow, Side from, const Header& header) const {
   }
   if ((flow.phase == Phase::kTransitory || flow.phase == Phase::kBothFins) && inside && is_open_request(header))
     flow.phase = Phase::kInit;
-  if (flow.phase == Phase::kTransitory) flow.phase = flow.before_reset;
+  if (flow.phase == Phase::kTransitory) {
+    flow.phase = flow.before_reset;
+    if (flow.phase == Phase::kInit) flow.seen = now_;
+  }
   if (flow.phase == Phase::kBothFins) return;
   if (flow.phase == Phase::kInit) {
     if (inside || header.syn) flow.seen = now_;

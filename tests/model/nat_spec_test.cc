@@ -27,14 +27,34 @@ constexpr std::size_t kShare = 1;
 constexpr std::size_t kBetweenComparisons = 400;
 constexpr std::size_t kTriesToShrink = 300;
 
-// Two mappings of acme with two interfaces each, one of globex with the same addresses.
+config::Interface interface_of(std::uint64_t uid, Ipv4Address address) {
+  return {.id = "eni-" + std::to_string(uid), .uid = uid, .address = address, .mac = {}};
+}
+
+// Beside the two tenants with the same addresses, whose mappings get a second interface each: a subnet of globex's in
+// the Lambda VPC's own range, whose interfaces have the addresses of environments and whose number is its mapping's.
 config::Table table_of_the_test() {
   config::Table table = dataplane::two_tenants();
+  table.mappings[2].number = MappingNumber{4};
   for (std::size_t i = 0; i < table.mappings.size(); ++i)
-    table.mappings[i].interfaces.push_back({.id = "eni-" + std::to_string(11 + i),
-                                            .uid = 11 + i,
-                                            .address = Ipv4Address::of(10, 0, 1, static_cast<std::uint8_t>(30 + i % 2)),
-                                            .mac = {}});
+    table.mappings[i].interfaces.push_back(
+        interface_of(11 + i, Ipv4Address::of(10, 0, 1, static_cast<std::uint8_t>(30 + i % 2))));
+
+  config::Subnet subnet = table.subnets[1];
+  subnet.number = SubnetNumber{3};
+  subnet.id = "subnet-3";
+  subnet.prefix = Ipv4Prefix{Ipv4Address::of(100, 64, 0, 0), 28};
+  subnet.segment.id = 5003;
+  subnet.router = Ipv4Address::of(100, 64, 0, 14);
+  subnet.vteps = {Ipv4Address::of(198, 51, 100, 13)};
+  table.subnets.push_back(subnet);
+  config::Mapping mapping = table.mappings[2];
+  mapping.number = MappingNumber{3};
+  mapping.uid = 104;
+  mapping.subnet = 2;
+  mapping.interfaces = {interface_of(21, Ipv4Address::of(100, 64, 0, 2)),
+                        interface_of(22, Ipv4Address::of(100, 64, 0, 3))};
+  table.mappings.insert(table.mappings.begin() + 2, mapping);
   return table;
 }
 

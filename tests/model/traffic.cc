@@ -61,21 +61,30 @@ craft::Datagram datagram_of(Dice& dice, const Ip& ip, unsigned protocol, unsigne
 
 }  // namespace
 
+// Half of all packets belong to a few tuples, so that one flow sees a long life.
 Tuple Traffic::some_tuple(Dice& dice) const {
+  const bool hot = dice.one_in(2);
   const unsigned protocol = dice.of(cast_.protocols);
+  const auto& remote = hot ? cast_.remotes.front() : dice.of(cast_.remotes);
+  const auto remote_port = hot ? cast_.remote_ports.front() : dice.of(cast_.remote_ports);
   return {.network = dice.of(cast_.mappings),
           .protocol = protocol,
-          .local = 0x64400001 + static_cast<unsigned>(dice.below(3)),
-          .remote = parse_ipv4_address(dice.of(cast_.remotes)).value().host(),
-          .remote_port = protocol == spec::kIcmp ? 0U : dice.of(cast_.remote_ports),
-          .local_port = dice.of(cast_.ports)};
+          .local = 0x64400001 + static_cast<unsigned>(hot ? 0 : dice.below(3)),
+          .remote = parse_ipv4_address(remote).value().host(),
+          .remote_port = protocol == spec::kIcmp ? 0U : remote_port,
+          .local_port = hot ? cast_.ports[dice.below(2)] : dice.of(cast_.ports)};
 }
 
-Traffic::Arrival Traffic::some_arrival(Dice& dice, const std::map<Tuple, Flow>& flows) const {
-  const Tuple inner = some_tuple(dice);
+Traffic::Arrival Traffic::some_arrival(Dice& dice, const Tuple& inner, const std::map<Tuple, Flow>& flows) const {
   const auto known = flows.find(inner);
   const Flow* const flow = known == flows.end() ? nullptr : &known->second;
-  return dice.below(100) < 58 ? outbound(dice, inner, flow) : inbound(dice, outer_of(dice, inner, flow), flow);
+  if (dice.below(100) >= 58) return inbound(dice, outer_of(dice, inner, flow), flow);
+  if (flow == nullptr || !dice.one_in(16)) return outbound(dice, inner, flow);
+  // Somebody else in the network of that number has the flow's outer address and port as his own.
+  return outbound(
+      dice,
+      {flow->outer.network, inner.protocol, flow->outer.local, inner.remote, inner.remote_port, flow->outer.local_port},
+      nullptr);
 }
 
 // Now and then by another way, from elsewhere or to where nobody is.

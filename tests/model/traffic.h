@@ -37,7 +37,7 @@ class Dice {
 
 /// What packets are made of.
 struct Cast {
-  std::vector<std::uint32_t> mappings = {1, 2, 3};
+  std::vector<std::uint32_t> mappings = {1, 2, 3, 4};
   std::vector<std::uint16_t> ports = {0, 7, 1024, 65535};
   std::vector<std::string> remotes = {"10.0.1.10", "10.0.1.11", "10.0.7.7", "198.18.0.1", "10.9.0.1"};
   std::vector<std::uint16_t> remote_ports = {53, 80};
@@ -49,8 +49,8 @@ class Traffic {
   using Arrival = dataplane::NatWorld::Arrival;
   explicit Traffic(Cast cast) : cast_(std::move(cast)) {}
 
-  /// `flows` are open; replies may also be to flows of before.
-  Arrival some_arrival(Dice& dice, const std::map<spec::Tuple, spec::Flow>& flows) const;
+  /// Of the flow that has that tuple, has had it or may have it. `flows` are open.
+  Arrival some_arrival(Dice& dice, const spec::Tuple& inner, const std::map<spec::Tuple, spec::Flow>& flows) const;
   spec::Tuple some_tuple(Dice& dice) const;
   /// A flow with that outer tuple was opened.
   void remember(const spec::Tuple& inner, const spec::Tuple& outer) { last_outer_[inner] = outer; }
