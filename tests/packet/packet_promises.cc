@@ -1,0 +1,125 @@
+#include "tests/packet/packet_promises.h"
+
+#include <algorithm>
+
+#include "tests/packet/require.h"
+
+namespace hypernat::dataplane {
+namespace {
+
+using craft::Bytes;
+using dataplane::Packet;
+using dataplane::Side;
+using dataplane::Tables;
+
+constexpr std::uint16_t kLowestInterfacePort = 1024;
+constexpr std::size_t kErrorHeaders = 28;  ///< IPv4, ICMP
+
+std::uint16_t get16(const Bytes& bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(bytes.at(at) << 8 | bytes.at(at + 1));
+}
+Ipv4Address address_at(const Bytes& bytes, std::size_t at) {
+  return Ipv4Address::from_host(std::uint32_t{get16(bytes, at)} << 16 | get16(bytes, at + 2));
+}
+
+std::uint64_t sum_of_words(const Bytes& bytes, std::size_t begin, std::size_t end) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = begin; i < end; ++i) sum += (i - begin) % 2 == 0 ? std::uint64_t{bytes.at(i)} << 8 : bytes.at(i);
+  return sum;
+}
+
+// An IPv4 packet cut out of its frame, and where in it the fields are that translation may change.
+struct View {
+  View(Bytes packet, Side its_side) : bytes(std::move(packet)), side(its_side) {}
+
+  Bytes bytes;
+  Side side;
+  std::size_t l4() const { return (bytes.at(0) & 15U) * 4U; }
+  std::uint8_t protocol() const { return bytes.at(9); }
+  std::size_t checksum() const { return l4() + (protocol() == 6 ? 16U : protocol() == 17 ? 6U : 2U); }
+  /// Source outbound, destination inbound.
+  std::size_t address() const { return side == Side::kInside ? 12 : 16; }
+  std::size_t port() const { return l4() + (protocol() == 1 ? 4U : side == Side::kInside ? 0U : 2U); }
+
+  /// Zero or 65535 when the checksum is right; the same before and after, however wrong it is.
+  std::uint64_t checksum_error() const {
+    std::uint64_t sum = sum_of_words(bytes, l4(), bytes.size());
+    if (protocol() != 1) sum += sum_of_words(bytes, 12, 20) + protocol() + (bytes.size() - l4());
+    return sum % 0xffff;
+  }
+  /// The packet with zeros where translation may change it.
+  Bytes constant_part() const {
+    Bytes masked = bytes;
+    masked.at(8) = 0;
+    for (const std::size_t at : {std::size_t{10}, address(), address() + 2, port(), checksum()})
+      masked.at(at) = masked.at(at + 1) = 0;
+    return masked;
+  }
+};
+
+Bytes cut(const std::uint8_t* begin, std::size_t length) {
+  return Bytes(begin, begin + length);
+}
+
+bool ip_checksum_is_right(const View& view) {
+  return sum_of_words(view.bytes, 0, view.l4()) % 0xffff == 0;
+}
+
+void check_checksums(const View& before, const View& after) {
+  require(ip_checksum_is_right(after), "a forwarded packet's IPv4 checksum is right");
+  const bool none = before.protocol() == 17 && get16(before.bytes, before.checksum()) == 0;
+  require(none == (after.protocol() == 17 && get16(after.bytes, after.checksum()) == 0),
+          "a datagram has a checksum exactly when it had one");
+  if (!none) require(before.checksum_error() == after.checksum_error(), "no checksum is broken or repaired");
+}
+
+void check_outbound(const View& after, const Packet& packet, const Tables& tables) {
+  const auto& interface = tables.interfaces[packet.egress.interface];
+  require(interface.mapping == packet.slot, "a packet leaves by an interface of its own mapping");
+  require(address_at(after.bytes, after.address()) == interface.address,
+          "a packet leaves with the interface's address");
+  require(get16(after.bytes, after.port()) >= kLowestInterfacePort, "a packet leaves with an interface's port");
+}
+
+void check_inbound(const View& after, const Packet& packet, const Tables& tables) {
+  require(tables.mappings[packet.egress.mapping].subnet == packet.slot, "a reply stays with its tenant");
+  const Ipv4Prefix lambda_vpc{Ipv4Address::of(100, 64, 0, 0), 10};
+  require(lambda_vpc.contains(address_at(after.bytes, after.address())), "a reply goes to an environment");
+}
+
+}  // namespace
+
+void check_forwarded(const Bytes& before, const Packet& packet, const Tables& tables) {
+  const auto offset = static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(packet.ip) - packet.frame);
+  const std::size_t length = get16(before, offset + 2);
+  const View was(cut(before.data() + offset, length), packet.side);
+  const View is(cut(packet.frame + offset, length), packet.side);
+  require(std::equal(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(offset), packet.frame),
+          "what lies in front of the packet is left alone");
+  require(std::equal(before.begin() + static_cast<std::ptrdiff_t>(offset + length), before.end(),
+                     packet.frame + offset + length),
+          "padding is left alone");
+  require(was.constant_part() == is.constant_part(), "only what translation is about changes");
+  require(was.bytes[8] > 1 && is.bytes[8] == was.bytes[8] - 1, "the time to live goes down by one, never to zero");
+  check_checksums(was, is);
+  if (packet.side == Side::kInside)
+    check_outbound(is, packet, tables);
+  else
+    check_inbound(is, packet, tables);
+}
+
+void check_answer(const Bytes& answer, const Packet& packet) {
+  const View view(answer, packet.side);
+  require(get16(answer, 2) == answer.size(), "an answer has the length that it says");
+  require(ip_checksum_is_right(view) && view.checksum_error() == 0, "an answer's checksums are right");
+  require(address_at(answer, 16) == packet.src, "an answer goes to whom it answers");
+  if (view.protocol() == 6) {
+    require(address_at(answer, 12) == packet.dst, "a RST comes from whom the segment was for");
+    return;
+  }
+  const auto quoted = static_cast<std::ptrdiff_t>(answer.size() - kErrorHeaders);
+  require(std::equal(answer.end() - quoted, answer.end(), reinterpret_cast<const std::uint8_t*>(packet.ip)),
+          "an error quotes the packet as it came");
+}
+
+}  // namespace hypernat::dataplane
