@@ -24,7 +24,7 @@ import folders  # noqa: E402
 MODULE_SECONDS = 600
 SIDE_BY_SIDE = 2
 # The longest first, so that none is left to run alone in the end.
-LONGEST = ["test_quickstart", "test_isolation", "test_dataplane", "test_workerhost_life", "test_tables"]
+LONGEST = ["test_quickstart", "test_isolation", "test_dataplane", "test_programs", "test_workerhost_life", "test_soak", "test_tables"]
 
 
 def parse_arguments():

@@ -49,10 +49,14 @@ class Telemetry:
         self.prefix = prefix
 
     def ask(self, command):
-        done = subprocess.run(["dpdk-telemetry.py", "-f", self.prefix], input=command + "\n", text=True,
+        return self.ask_all([command])[0]
+
+    def ask_all(self, commands):
+        """One answer for each, by one run of the program."""
+        done = subprocess.run(["dpdk-telemetry.py", "-f", self.prefix], input="\n".join(commands) + "\n", text=True,
                               capture_output=True, timeout=10, check=True)
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-        return next(iter(answer.values()))
+        answers = done.stdout.strip().splitlines()[-len(commands):]
+        return [next(iter(json.loads(answer).values())) for answer in answers]
 
 
 class DataplaneTestCase(support.FolderTestCase):
