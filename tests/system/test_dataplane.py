@@ -127,33 +127,39 @@ class Network:
     servers = {}
 
     @classmethod
+    def make_for_module(cls):
+        """Goes with the module; returns its folder."""
+        folder, claim = support.folders.claim()
+        unittest.addModuleCleanup(os.close, claim)
+        unittest.addModuleCleanup(support.folders.remove, folder)
+        cls.make(folder)
+        for servers in cls.servers.values():
+            for process in servers.processes:
+                unittest.addModuleCleanup(process.stop)
+        return folder
+
+    @classmethod
     def make(cls, folder):
         topology.make_network()
         cls.servers = {tenant.name: topology.TenantServers(tenant, folder / tenant.name) for tenant in topology.TENANTS}
         for servers in cls.servers.values():
             servers.start()
         for number, host in enumerate(topology.WORKER_HOSTS, 1):
-            cls.make_environment(host, number)
+            cls.make_environment(host, number, ENVIRONMENTS[host.name])
 
-    @classmethod
-    def make_environment(cls, host, mapping):
+    @staticmethod
+    def make_environment(host, mapping, address):
         """An environment as the kernel's own tunnel makes it: VNI is the mapping's number."""
         ip(f"link add env mtu {topology.TUNNEL_MTU} type vxlan id {mapping} local {host.address}"
            f" remote {topology.DATAPLANE_INSIDE} dstport {topology.VXLAN_PORT}", host.name)
-        ip(f"addr add {ENVIRONMENTS[host.name]}/32 dev env", host.name)
+        ip(f"addr add {address}/32 dev env", host.name)
         ip("link set env up", host.name)
         ip(f"neigh add {GATEWAY} lladdr {GATEWAY_MAC} dev env", host.name)
         ip(f"route add default via {GATEWAY} dev env onlink", host.name)
 
 
 def setUpModule():
-    folder, claim = support.folders.claim()
-    unittest.addModuleCleanup(os.close, claim)
-    unittest.addModuleCleanup(support.folders.remove, folder)
-    Network.make(folder)
-    for servers in Network.servers.values():
-        for process in servers.processes:
-            unittest.addModuleCleanup(process.stop)
+    Network.make_for_module()
 
 
 class Vxlan(DataplaneTestCase):

@@ -1,7 +1,6 @@
 """Programs that people use, on the roads that they meet: each is run as it is, and believed in what it prints."""
 
 import json
-import os
 import unittest
 
 import crossroads
@@ -18,14 +17,7 @@ SECONDS = 10 if support.LONG else 1
 
 
 def setUpModule():
-    folder, claim = support.folders.claim()
-    unittest.addModuleCleanup(os.close, claim)
-    unittest.addModuleCleanup(support.folders.remove, folder)
-    test_dataplane.Network.make(folder)
-    for servers in test_dataplane.Network.servers.values():
-        for process in servers.processes:
-            unittest.addModuleCleanup(process.stop)
-    Programs.world = crossroads.Crossroads(folder)
+    Programs.world = crossroads.Crossroads(test_dataplane.Network.make_for_module())
     unittest.addModuleCleanup(Programs.world.stop)
     Programs.world.make()
 

@@ -36,21 +36,16 @@ CALLERS = {  # who calls whom, with how many flows at once to one remote, from w
 
 
 def setUpModule():
-    folder, claim = support.folders.claim()
-    unittest.addModuleCleanup(os.close, claim)
-    unittest.addModuleCleanup(support.folders.remove, folder)
-    test_dataplane.ENVIRONMENTS[THIRD.name] = CALLERS[THIRD.name][2][0]
-    test_dataplane.Network.make(folder)
+    folder = test_dataplane.Network.make_for_module()
     topology.join(topology.BRIDGES[0], THIRD.name, THIRD.address)
-    test_dataplane.Network.make_environment(THIRD, 3)
+    test_dataplane.Network.make_environment(THIRD, 3, CALLERS[THIRD.name][2][0])
     for name, (_, _, sources) in CALLERS.items():
         for address in sources[1:]:
             ip(f"addr add {address}/32 dev env", name)
-    servers = [process for tenant in test_dataplane.Network.servers.values() for process in tenant.processes]
-    servers += [Process(f"{tenant.name}-traffic", [sys.executable, "-B", TRAFFIC, "serve", tenant.name, topology.WEB],
-                        folder / f"{tenant.name}-traffic.log", namespace=tenant.name) for tenant in topology.TENANTS]
-    for process in servers:
-        unittest.addModuleCleanup(process.stop)
+    for tenant in topology.TENANTS:
+        server = Process(f"{tenant.name}-traffic", [sys.executable, "-B", TRAFFIC, "serve", tenant.name, topology.WEB],
+                         folder / f"{tenant.name}-traffic.log", namespace=tenant.name)
+        unittest.addModuleCleanup(server.stop)
 
 
 def table(generation, dice):
