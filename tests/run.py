@@ -207,8 +207,10 @@ def run_tidy(tally):
     """One case per file that a program checks. Starting one costs more than checking: each gets all files at once, and
     only when it finds something, one by one."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
+    if listed.returncode != 0:
+        tally.add(failures=[f"tidy: git cannot list the files: {listed.stderr.strip()}"])
     names_of = {}
-    for name in listed.stdout.split("\n") if listed.returncode == 0 else []:
+    for name in listed.stdout.splitlines():
         if checker := checker_of(name):
             names_of.setdefault(checker, []).append(name)
     for checker, names in names_of.items():
@@ -295,7 +297,7 @@ def run(arguments, tally, started):
         announce("build", started)
         is_plain_built = build_plain(kind)
         if not is_plain_built:
-            tally.add(failures=["building build"])
+            tally.add(failures=["plain build"])
     builds = BuildAhead(sanitizer_builds() if kind in ("all", "sanitizers") else {})
     try:
         if is_plain_built:
