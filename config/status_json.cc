@@ -1,8 +1,8 @@
 // A data plane's status as a JSON document; members are named as in the struct. Unknown members are ignored, so that a
 // newer data plane can report to an older control plane.
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "config/json.h"
 #include "config/store.h"
 
 namespace hypernat::config {

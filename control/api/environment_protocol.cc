@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "config/json.h"
 
 namespace hypernat::control {
 namespace {

@@ -1,6 +1,6 @@
 #include "control/api/errors.h"
 
-#include <nlohmann/json.hpp>
+#include "config/json.h"
 
 namespace hypernat::control {
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/api/base64.h"
 
 namespace hypernat::control {

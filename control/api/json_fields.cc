@@ -1,7 +1,6 @@
 #include "control/api/json_fields.h"
 
-#include <nlohmann/json.hpp>
-
+#include "config/json.h"
 #include "config/names.h"
 
 namespace hypernat::control {

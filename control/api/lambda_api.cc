@@ -1,7 +1,7 @@
 // The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, Delete and Invoke.
-#include <nlohmann/json.hpp>
 #include <regex>
 
+#include "config/json.h"
 #include "config/names.h"
 #include "control/api/api.h"
 #include "control/api/base64.h"

@@ -1,6 +1,6 @@
 // Leases: an interface for one execution environment, the way it was done before interfaces were shared.
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "config/names.h"
 #include "control/api/api.h"
 #include "control/api/function_json.h"

@@ -1,7 +1,7 @@
 // What AWS has in other services than Lambda, or nowhere: accounts and networks, worker hosts, and what became of it
 // all.
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "config/names.h"
 #include "control/api/api.h"
 #include "control/api/json_fields.h"

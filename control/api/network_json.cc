@@ -1,7 +1,8 @@
 #include "control/api/network_json.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "config/json.h"
 
 namespace hypernat::control {
 namespace {

@@ -1,9 +1,9 @@
 #include "control/cli/control_connection.h"
 
 #include <cctype>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 
 namespace hypernat::cli {

@@ -3,8 +3,8 @@
 #include <exception>
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/api/environment_client.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"

@@ -1,7 +1,7 @@
 // What a data plane counts, as tables: flows, drops, the packet account.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/telemetry_client.h"
 #include "control/cli/text_table.h"

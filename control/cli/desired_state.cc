@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 
 namespace hypernat::cli {

@@ -6,9 +6,10 @@
 
 #include <compare>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "config/json.h"
 
 namespace hypernat::cli {
 

@@ -1,9 +1,9 @@
 #include "control/cli/function_name.h"
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 
 namespace hypernat::cli {

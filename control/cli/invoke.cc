@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 
+#include "config/json.h"
 #include "control/api/environment_client.h"
 #include "control/cli/caught_signals.h"
 #include "control/cli/commands.h"

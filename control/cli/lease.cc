@@ -1,8 +1,8 @@
 #include "control/cli/lease.h"
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 #include "control/cli/text_table.h"
 

@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 
 namespace hypernat::cli {

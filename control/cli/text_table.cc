@@ -1,8 +1,9 @@
 #include "control/cli/text_table.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "config/json.h"
 
 namespace hypernat::cli {
 namespace {

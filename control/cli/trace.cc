@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "config/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/errors.h"
 #include "control/cli/telemetry_client.h"

@@ -1,7 +1,7 @@
 // hypernat validate: what is wrong with configuration files, without touching anything else.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "config/validate_files.h"
 #include "control/cli/commands.h"
 

@@ -1,7 +1,6 @@
 #include "control/store/encoding.h"
 
-#include <nlohmann/json.hpp>
-
+#include "config/json.h"
 #include "control/store/sqlite.h"
 
 namespace hypernat::control {

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
+
+#include "config/json.h"
 
 namespace hypernat::workerhost {
 namespace {

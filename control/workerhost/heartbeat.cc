@@ -5,9 +5,9 @@
 
 #include <chrono>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "config/json.h"
 #include "control/api/http_client.h"
 
 namespace hypernat::workerhost {

@@ -1,6 +1,6 @@
 #include "control/workerhost/status.h"
 
-#include <nlohmann/json.hpp>
+#include "config/json.h"
 
 namespace hypernat::workerhost {
 namespace {

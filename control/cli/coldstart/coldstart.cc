@@ -8,9 +8,9 @@
 #include <atomic>
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "config/json.h"
 #include "control/cli/caught_signals.h"
 #include "control/cli/coldstart/invoker.h"
 #include "control/cli/coldstart/report.h"

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <thread>
 
+#include "config/json.h"
 #include "control/api/environment_client.h"
 #include "control/cli/errors.h"
 #include "control/cli/lease.h"

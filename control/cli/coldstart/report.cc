@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 #include "control/cli/text_table.h"
 

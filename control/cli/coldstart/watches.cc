@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <ctime>
-#include <nlohmann/json.hpp>
 
+#include "config/json.h"
 #include "control/cli/errors.h"
 #include "control/cli/text_table.h"
 

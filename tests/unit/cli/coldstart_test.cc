@@ -1,4 +1,5 @@
 // What a cold start's measurement makes of moments: stages, percentiles, arrivals, the tables and files.
+#include "config/json.h"
 #include "control/cli/coldstart/plan.h"
 #include "control/cli/coldstart/report.h"
 #include "control/cli/coldstart/sample.h"
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>

@@ -1,4 +1,5 @@
 #include "control/cli/telemetry_client.h"
+#include "config/json.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "control/cli/errors.h"

@@ -1,8 +1,7 @@
 #include "control/cli/text_table.h"
+#include "config/json.h"
 
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 namespace hypernat::cli {
 namespace {

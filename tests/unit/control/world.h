@@ -5,10 +5,10 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "config/json.h"
 #include "config/store.h"
 #include "control/api/api.h"
 #include "control/lifecycle/controller.h"

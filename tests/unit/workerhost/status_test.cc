@@ -1,8 +1,8 @@
 #include "control/workerhost/status.h"
+#include "config/json.h"
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "control/api/environment_protocol.h"
