@@ -1,0 +1,5 @@
+// Precompiled for test programs most of whose files speak JSON.
+
+#include <gtest/gtest.h>
+
+#include "pch/json.h"

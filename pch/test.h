@@ -1,0 +1,5 @@
+// Precompiled for test programs.
+
+#include <gtest/gtest.h>
+
+#include "pch/standard.h"
