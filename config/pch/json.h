@@ -1,4 +1,4 @@
 // Precompiled for targets most of whose files speak JSON.
 
 #include "config/json.h"
-#include "pch/standard.h"
+#include "config/pch/standard.h"

@@ -2,4 +2,4 @@
 
 #include <gtest/gtest.h>
 
-#include "pch/json.h"
+#include "config/pch/json.h"

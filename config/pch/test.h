@@ -2,4 +2,4 @@
 
 #include <gtest/gtest.h>
 
-#include "pch/standard.h"
+#include "config/pch/standard.h"
