@@ -8,6 +8,7 @@ import topology
 from machine import Process, run, wait_for
 
 UDP_PORT = 9
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0  # as linux/in.h has them; the socket module does not
 SIZES = (0, 1, 1421, 1422, 1423, 1430, 2844, 8000, 20_000, 60_000, 65_507)  # payloads; 1422 are what one packet takes
 
 ECHO = textwrap.dedent(f"""\
@@ -26,6 +27,7 @@ ASK = textwrap.dedent(f"""\
     for size in json.loads(sys.argv[1]):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         client.settimeout(1)
+        client.setsockopt(socket.IPPROTO_IP, {IP_MTU_DISCOVER}, {IP_PMTUDISC_DONT})
         data = os.urandom(size)
         for attempt in range(3):
             client.sendto(data, ("{topology.WEB}", {UDP_PORT}))
