@@ -5,8 +5,6 @@
 namespace hypernat::spec {
 namespace {
 
-constexpr std::size_t kPorts = NatSpec::kPorts;
-
 Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen) {
   return {.reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker};
 }

@@ -33,7 +33,7 @@ void NatSpec::adopt(const Table& table) {
   for (const auto& [number, mapping] : table.mappings) {
     const auto old = table_.mappings.find(number);
     if (old == table_.mappings.end() || old->second.interfaces == mapping.interfaces) continue;
-    std::erase_if(paired_, [&](const auto& pair) { return pair.first.first == mapping.uid; });
+    std::erase_if(paired_, [uid = mapping.uid](const auto& pair) { return pair.first.first == uid; });
   }
   table_ = table;
   std::vector<Tuple> gone;

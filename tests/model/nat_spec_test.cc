@@ -145,30 +145,41 @@ TEST_P(NatAgainstSpecification, agrees_on_random_sequences) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, NatAgainstSpecification, testing::Range<std::uint64_t>(1, 9));
 
-// One interface that all but a few ports are taken of towards one remote endpoint; beside it, in the first, another.
-class NatOutOfPorts : public testing::TestWithParam<std::uint16_t> {};
+// All but a few ports of one interface are taken towards one remote endpoint; the mapping has no other interface, or
+// one whose ports are free.
+struct LastPorts {
+  std::uint16_t workers = 1;
+  std::size_t interfaces = 1;
+  std::vector<std::string> must_happen;
+};
 
-TEST_P(NatOutOfPorts, agrees_with_the_specification) {
-  const std::uint16_t workers = GetParam();
+class NatAtLastPorts : public testing::TestWithParam<LastPorts> {};
+
+TEST_P(NatAtLastPorts, agrees_with_the_specification) {
+  const LastPorts& last = GetParam();
   config::Table table = table_of_the_test();
-  table.mappings[0].interfaces.pop_back();
+  table.mappings[0].interfaces.resize(last.interfaces);
   const Scene scene{
       .world = {.table = table,
-                .workers = workers,
+                .workers = last.workers,
                 .flows = 70'000,
                 .redirects = 70'000,
                 .timeouts = {.tcp_opening = 400'000'000, .tcp_established = 400'000'000, .tcp_closing = 1'000},
-                .seed = workers},
+                .seed = last.workers},
       .cast = {.mappings = {1},
                .ports = {0, 1, 2, 3, 4, 5, 6, 7},
                .remotes = {"10.0.1.10"},
                .remote_ports = {80},
                .protocols = {spec::kTcp}},
       .opened_before = kInterfacePorts - 4};
-  expect_agreement(scene, workers, longer() ? 20'000 : 1'000, {"opened", "forwarded", "ports_exhausted"});
+  expect_agreement(scene, last.workers, longer() ? 20'000 : 1'000, last.must_happen);
 }
 
-INSTANTIATE_TEST_SUITE_P(Workers, NatOutOfPorts, testing::Values(1, 3));
+INSTANTIATE_TEST_SUITE_P(
+    Workers, NatAtLastPorts,
+    testing::Values(LastPorts{.workers = 1, .interfaces = 2, .must_happen = {"opened", "forwarded"}},
+                    LastPorts{
+                        .workers = 3, .interfaces = 1, .must_happen = {"opened", "passed on", "ports_exhausted"}}));
 
 }  // namespace
 }  // namespace hypernat::model

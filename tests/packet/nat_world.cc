@@ -164,6 +164,9 @@ void NatWorld::sweep() {
   for (auto& nat : nats_)
     while (!nat->swept()) nat->maintain(now_);
   compiler_.reclaim();
+  // Nobody looks into an earlier generation any more.
+  if (std::ranges::all_of(adopted_, [&](const Tables* adopted) { return adopted == tables_; }))
+    generations_.erase(generations_.begin(), generations_.end() - 1);
 }
 
 void NatWorld::pass(Tick milliseconds) {
