@@ -1,0 +1,104 @@
+"""Faults that the specification must find in the data plane: each one is a text that stands once in a file, and what
+would stand there if somebody had been careless. Whoever changes such a line changes the fault with it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str  # below dataplane/
+    text: str
+    fault: str
+    short: bool = False  # also in the short form
+
+
+MUTANTS = [
+    # Translation
+    Mutant("an echo's sum counts addresses", "nat/rewrite.h",
+           "flow.protocol == Protocol::kIcmp ? port_delta : add_sums(flow.ip_delta, port_delta)",
+           "add_sums(flow.ip_delta, port_delta)"),
+    Mutant("the reply's sum goes the wrong way", "nat/rewrite.h",
+           "adjust_l4(l4, flow.protocol, reverse_delta(flow.l4_delta));", "adjust_l4(l4, flow.protocol, flow.l4_delta);"),
+    Mutant("the time to live stays as it is", "nat/rewrite.h",
+           "  --ip.ttl;\n  ip.checksum = adjust_checksum(ip.checksum, add_sums(flow.ip_delta, kTtlDelta));",
+           "  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta);"),
+    Mutant("an absent UDP checksum is adjusted", "nat/rewrite.h",
+           "  if (protocol == Protocol::kUdp && checksum == 0) return;\n", ""),
+    Mutant("a computed UDP checksum of zero says that there is none", "nat/rewrite.h",
+           "  if (protocol == Protocol::kUdp && checksum == 0) checksum = 0xffff;\n", ""),
+    # TCP
+    Mutant("the FIN of one side closes", "nat/tcp_state.h",
+           "return (saw & kBothFins) == kBothFins;", "return (saw & kBothFins) != 0;"),
+    Mutant("nothing comes back from a RST", "nat/tcp_state.h",
+           "    saw &= static_cast<std::uint8_t>(~kSawReset);", "    saw |= 0;"),
+    Mutant("strangers keep an opening flow alive", "nat/tcp_state.h",
+           "(from == Side::kInside || before == FlowState::kClosing)", "true"),
+    Mutant("a shorter timeout waits for the longer one", "nat/tcp_state.h",
+           "return after != before;", "return false;"),
+    Mutant("a new SYN leaves the old FINs", "nat/tcp_state.h",
+           "opens_tcp(flags)) saw = 0;", "opens_tcp(flags)) saw &= kSawRemoteSyn | kSawInsideFin;"),
+    Mutant("a new SYN asks no rules", "nat/nat.cc",
+           "permitted_by_rules(packet, tables->mappings[packet.slot])", "true"),
+    Mutant("a new SYN does not tell who sent it", "nat/nat.cc",
+           "if (revives || another_way) learn_way(packet, flow);", "if (another_way) learn_way(packet, flow);"),
+    Mutant("a RST is answered with the wrong number", "nat/answer.cc",
+           "tcp.sequence_be = segment.acknowledgment_be;", "tcp.sequence_be = segment.sequence_be;"),
+    # Time
+    Mutant("a flow goes a second late", "nat/nat.cc",
+           "now - flow.last_seen >= state.timeout_of(flow.state)",
+           "now - flow.last_seen >= state.timeout_of(flow.state) + 1000", short=True),
+    Mutant("a reply keeps a datagram's flow", "nat/nat.cc",
+           "  rewrite_inbound(flow, *packet.ip, packet.l4);", "  flow.last_seen = now;\n  rewrite_inbound(flow, *packet.ip, packet.l4);"),
+    Mutant("allowances are earned twice as fast", "nat/allowance.h", "* per_second / 1000;", "* per_second / 500;"),
+    # Who may
+    Mutant("another worker host may go on with a flow", "nat/nat.cc",
+           "  if (another_way && !may_come_another_way(packet)) return;\n", ""),
+    Mutant("any source of the Lambda VPC comes from any host", "nat/open.cc",
+           " || (peer != nullptr && !peer->block.contains(packet.src))", ""),
+    Mutant("an opening asks no rules", "nat/open.cc",
+           "  if (!permitted_by_rules(packet, opening.mapping)) return false;\n", "", short=True),
+    Mutant("the last port of a rule is not in it", "nat/rules.cc", "port <= rule.last", "port < rule.last"),
+    Mutant("the subnet's broadcast address is a host", "nat/open.cc",
+           "                       is_network_or_broadcast(tables->subnets[subnet_slot].prefix, packet.dst) ||\n", ""),
+    Mutant("an interface is somebody to talk to", "nat/open.cc",
+           "tables->find_interface(subnet_slot, packet.dst) != Tables::kMissing;", "false;"),
+    Mutant("behind a longer prefix there is no route", "nat/routes.cc",
+           "open.empty() ? std::nullopt : std::optional(open.back().target)", "std::nullopt"),
+    Mutant("neighbours are reached by the router", "nat/open.cc",
+           "*target == config::RouteTarget::kLocal ? packet.dst : opening.subnet.router", "opening.subnet.router"),
+    # Limits and what is given back
+    Mutant("a tenant may have one flow more", "nat/tenant_usage.h", "now >= limit", "now > limit"),
+    Mutant("a flow is counted for another tenant", "nat/open.cc",
+           "cold.tenant_slot = opening.mapping.tenant;", "cold.tenant_slot = 0;"),
+    Mutant("a tenant never gets its flow back", "nat/open.cc", "  usage.release(cold.tenant_slot);\n", ""),
+    Mutant("a flow that is gone keeps its next hop", "nat/open.cc", "  neighbours.release(flow.next_hop);\n", ""),
+    Mutant("a flow that is gone keeps its port", "nat/port_choice.cc",
+           "    parts_.bitmaps[entry->bitmap].clear(parts_.home.reply_ports(flow.ends.protocol).position_of("
+           "flow.ends.local_port));\n", ""),
+    Mutant("a flow that is gone is found by replies", "nat/open.cc", "  index->erase(inbound, hash(inbound));\n", ""),
+    # Ports
+    Mutant("ports below 1024 are given away", "nat/port_choice.cc",
+           "    if (space.port_at(position).host() >= kFirstInterfacePort) return position;", "    return position;"),
+    Mutant("a port is given away twice", "nat/port_choice.cc",
+           "    if (values[i] != FlowIndex::kMissing) {", "    if (values[i] != FlowIndex::kMissing && i > 0) {"),
+    Mutant("an environment changes its interface", "nat/open.cc",
+           "preferred_interface(packet.src, interfaces.size())", "preferred_interface(packet.dst, interfaces.size())"),
+    Mutant("the ports of the last interface are not tried", "nat/open.cc",
+           "i < interfaces.size(); ++i)", "i < (interfaces.size() + 1) / 2; ++i)"),
+    Mutant("a flow that was passed on reports to itself", "nat/passing.cc",
+           "  cold.home = packet.pass.home;", "  cold.home = static_cast<std::uint8_t>(options.worker);"),
+    Mutant("directions share their keys", "flow/flow_key.h", " | kInboundBit, ends);", ", ends);"),
+    Mutant("two packets of a burst open twice", "nat/nat.cc",
+           "if (packet.flow == kNone && opened_any)", "if (packet.flow == kNone && false)"),
+    # Tables
+    Mutant("a flow outlives its mapping", "nat/nat.cc",
+           "    if (!closed && stands(flows[number])) continue;", "    if (!closed) continue;"),
+    Mutant("nothing is swept away", "nat/nat.cc",
+           "flow.state != FlowState::kFree && !state.stands(flow)", "false && !state.stands(flow)"),
+    Mutant("an interface is the one that had its address", "nat/table_compiler.cc",
+           "  return {mapping.uid, interface.uid, interface.address.host()};",
+           "  return {mapping.uid, 0, interface.address.host()};", short=True),
+    Mutant("a new interface counts on from the old", "nat/nat.cc",
+           "    state.interface_counters[slot].reset();\n", ""),
+]
