@@ -33,7 +33,8 @@ void read(const Json& object, const char* name, Integer& value) {
   const bool in_range = member.is_number_unsigned()
                             ? std::in_range<Integer>(member.get<std::uint64_t>())
                             : member.is_number_integer() && std::in_range<Integer>(member.get<std::int64_t>());
-  if (!in_range) refuse(name, member.dump(), "an integer of its range");
+  // Only numbers in full: writing out a list takes a stack frame for each of its levels, however many there are.
+  if (!in_range) refuse(name, member.is_number() ? member.dump() : member.type_name(), "an integer of its range");
   value = member.get<Integer>();
 }
 

@@ -12,6 +12,21 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kLongestQuote = 100;
+
+std::string shortened(std::string text) {
+  return text.size() > kLongestQuote ? text.substr(0, kLongestQuote) + "…" : text;
+}
+
+// Lists and objects by their kind alone: writing one out takes a stack frame for each level, and whoever sent it chose
+// how many.
+std::string describe(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return "nothing";
+  if (found->is_structured()) return std::string("an ") + found->type_name();
+  return shortened(found->dump());
+}
+
 Json parse_object(std::string_view text) {
   Json object = Json::parse(text, nullptr, false);
   if (!object.is_object()) throw std::invalid_argument("message: expected one JSON object");
@@ -21,7 +36,7 @@ Json parse_object(std::string_view text) {
 void only(const Json& object, std::initializer_list<std::string_view> names) {
   for (const auto& [name, value] : object.items())
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw std::invalid_argument("message: unknown member \"" + name + "\"");
+      throw std::invalid_argument("message: unknown member \"" + shortened(name) + "\"");
 }
 
 template <class T>
@@ -29,9 +44,8 @@ T member(const Json& object, const char* name, const char* expected) {
   try {
     return object.at(name).get<T>();
   } catch (const Json::exception&) {
-    const auto found = object.find(name);
-    throw std::invalid_argument(std::string("message: ") + name + ": found " +
-                                (found == object.end() ? "nothing" : found->dump()) + "; expected " + expected);
+    throw std::invalid_argument(std::string("message: ") + name + ": found " + describe(object, name) + "; expected " +
+                                expected);
   }
 }
 
@@ -40,8 +54,8 @@ std::int64_t number(const Json& object, const char* name, std::int64_t most) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer() || found->get<std::int64_t>() < 0 ||
       found->get<std::int64_t>() > most)
-    throw std::invalid_argument(std::string("message: ") + name + ": found " +
-                                (found == object.end() ? "nothing" : found->dump()) + "; expected " + expected);
+    throw std::invalid_argument(std::string("message: ") + name + ": found " + describe(object, name) + "; expected " +
+                                expected);
   return found->get<std::int64_t>();
 }
 
@@ -117,7 +131,7 @@ EnvironmentEvent environment_event_from_json(std::string_view text) {
   } else if (kind == "error") {
     event.message = member<std::string>(object, "Message", "a string");
   } else {
-    throw std::invalid_argument("message: Event: found \"" + kind +
+    throw std::invalid_argument("message: Event: found \"" + shortened(kind) +
                                 "\"; expected \"started\", \"exited\" or \"error\"");
   }
   return event;

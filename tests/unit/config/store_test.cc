@@ -205,5 +205,11 @@ TEST(Status, RefusesByTheNameOfTheMember) {
             "status: found number for \"port_use\"; expected an array of objects");
 }
 
+// What is said of a list must not need a stack frame for each of its levels: any data plane writes into the store.
+TEST(Status, RefusesAListWithoutEnd) {
+  const std::string list = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_EQ(refusal_of(with("41", list)), "status: found array for \"generation\"; expected an integer of its range");
+}
+
 }  // namespace
 }  // namespace hypernat::config

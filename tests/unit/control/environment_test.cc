@@ -55,6 +55,31 @@ TEST(Protocol, refuses_what_is_no_request) {
   }
 }
 
+// As deep as a message can be: what is said of it must not need a stack frame for each level.
+TEST(Protocol, refuses_lists_without_end) {
+  const std::size_t depth = kMaxEnvironmentMessage / 2 - 16;
+  const std::string list = std::string(depth, '[') + std::string(depth, ']');
+  for (const std::string& text : {R"({"Function":)" + list + "}", R"({"Function":"f","Mapping":)" + list + "}"}) {
+    ASSERT_LE(text.size(), kMaxEnvironmentMessage);
+    EXPECT_THROW(environment_request_from_json(text), std::invalid_argument);
+  }
+  for (const std::string& text : {R"({"Event":)" + list + "}", R"({"Event":"exited","ExitCode":)" + list + "}"})
+    EXPECT_THROW(environment_event_from_json(text), std::invalid_argument);
+}
+
+TEST(Protocol, quotes_no_more_of_what_is_wrong_than_a_person_reads) {
+  const std::string long_text(100'000, 'x');
+  for (const std::string& text :
+       {R"({"Event":"exited","ExitCode":")" + long_text + R"("})", R"({"Event":")" + long_text + R"("})"}) {
+    try {
+      environment_event_from_json(text);
+      FAIL() << "not refused";
+    } catch (const std::invalid_argument& refusal) {
+      EXPECT_LT(std::string(refusal.what()).size(), 300U);
+    }
+  }
+}
+
 TEST(Client, hands_over_three_descriptors_and_hears_the_end) {
   TemporaryDirectory directory;
   FakeWorkerHost host(directory / "s", [](const Guest& guest) {
