@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "config/names.h"
 #include "config/table.h"
 #include "config/table_wire.h"
 
@@ -34,6 +35,41 @@ std::span<const std::byte> open_envelope(std::span<const std::byte> bytes) {
   return payload;
 }
 
+// A FlatBuffer may refer to one place any number of times, and so mean far more than it holds. The writer does that
+// with names alone, which are short, so nobody else has to: the rows that hang on lists of lists are counted, and there
+// are no more of them than the payload has room for. Reading takes a small multiple of the payload's size, whatever it
+// says.
+class Rows {
+ public:
+  explicit Rows(std::size_t payload_bytes) : left_(payload_bytes) {}
+
+  template <class Struct>
+  const auto& take(const flatbuffers::Vector<const Struct*>& rows) {
+    count(rows.size(), sizeof(Struct));
+    return rows;
+  }
+  const auto& take(const flatbuffers::Vector<std::uint32_t>& rows) {
+    count(rows.size(), sizeof(std::uint32_t));
+    return rows;
+  }
+
+ private:
+  void count(std::size_t rows, std::size_t bytes_each) {
+    if (rows > left_ / bytes_each)
+      refuse("more rows than the payload has room for", "every list in a place of its own");
+    left_ -= rows * bytes_each;
+  }
+
+  std::size_t left_;
+};
+
+std::string text_of(const flatbuffers::String& text) {
+  if (text.size() > kMaxNameLength) {
+    refuse("a name of " + std::to_string(text.size()) + " bytes", std::string(kNameRule));
+  }
+  return text.str();
+}
+
 Ipv4Prefix from_wire(const wire::Prefix& prefix) {
   return {Ipv4Address::from_host(prefix.address()), prefix.length()};
 }
@@ -41,31 +77,33 @@ Ipv4Prefix from_wire(const wire::Prefix& prefix) {
 void read_tenancy(const wire::Payload& rows, Table& table) {
   table.peers.reserve(rows.peers()->size());
   for (const wire::TunnelPeer* row : *rows.peers()) {
-    table.peers.push_back({.name = row->name()->str(),
+    table.peers.push_back({.name = text_of(*row->name()),
                            .address = Ipv4Address::from_host(row->address()),
                            .block = from_wire(*row->block())});
   }
   table.tenants.reserve(rows.tenants()->size());
   for (const wire::Tenant* row : *rows.tenants()) {
     table.tenants.push_back(
-        {.account = row->account()->str(), .number = row->number(), .flow_limit = row->flow_limit()});
+        {.account = text_of(*row->account()), .number = row->number(), .flow_limit = row->flow_limit()});
   }
 }
 
-void read_shared_sets(const wire::Payload& rows, Table& table) {
+void read_shared_sets(const wire::Payload& rows, Rows& counted, Table& table) {
   table.route_sets.reserve(rows.route_sets()->size());
   for (const wire::RouteSet* set : *rows.route_sets()) {
     RouteSet& routes = table.route_sets.emplace_back();
-    routes.routes.reserve(set->routes()->size());
-    for (const wire::Route* row : *set->routes()) {
+    const auto& list = counted.take(*set->routes());
+    routes.routes.reserve(list.size());
+    for (const wire::Route* row : list) {
       routes.routes.push_back({from_wire(row->prefix()), static_cast<RouteTarget>(row->target())});
     }
   }
   table.rule_sets.reserve(rows.rule_sets()->size());
   for (const wire::RuleSet* set : *rows.rule_sets()) {
     RuleSet& rules = table.rule_sets.emplace_back();
-    rules.rules.reserve(set->rules()->size());
-    for (const wire::EgressRule* row : *set->rules()) {
+    const auto& list = counted.take(*set->rules());
+    rules.rules.reserve(list.size());
+    for (const wire::EgressRule* row : list) {
       rules.rules.push_back({.protocol = row->protocol(),
                              .first_port = row->first_port(),
                              .last_port = row->last_port(),
@@ -74,25 +112,26 @@ void read_shared_sets(const wire::Payload& rows, Table& table) {
   }
 }
 
-void read_subnets(const wire::Payload& rows, Table& table) {
+void read_subnets(const wire::Payload& rows, Rows& counted, Table& table) {
   table.subnets.reserve(rows.subnets()->size());
   for (const wire::Subnet* row : *rows.subnets()) {
     Subnet& subnet = table.subnets.emplace_back();
     subnet.number = SubnetNumber{row->number()};
-    subnet.id = row->id()->str();
+    subnet.id = text_of(*row->id());
     subnet.tenant = row->tenant();
     subnet.prefix = from_wire(*row->prefix());
-    subnet.segment = {.attachment = row->segment_attachment()->str(), .id = row->segment_id()};
+    subnet.segment = {.attachment = text_of(*row->segment_attachment()), .id = row->segment_id()};
     subnet.router = Ipv4Address::from_host(row->router());
-    subnet.vteps.reserve(row->vteps()->size());
-    for (const std::uint32_t vtep : *row->vteps()) subnet.vteps.push_back(Ipv4Address::from_host(vtep));
+    const auto& vteps = counted.take(*row->vteps());
+    subnet.vteps.reserve(vteps.size());
+    for (const std::uint32_t vtep : vteps) subnet.vteps.push_back(Ipv4Address::from_host(vtep));
     subnet.route_set = row->route_set();
   }
 }
 
 Interface read_interface(const wire::Interface& row, const flatbuffers::String& id) {
   Interface interface {
-    .id = id.str(), .uid = row.uid(), .address = Ipv4Address::from_host(row.address()), .mac = {}
+    .id = text_of(id), .uid = row.uid(), .address = Ipv4Address::from_host(row.address()), .mac = {}
   };
   std::memcpy(interface.mac.bytes.data(), row.mac()->data(), interface.mac.bytes.size());
   return interface;
@@ -156,8 +195,9 @@ Table read_table(std::span<const std::byte> bytes) {
   table.epoch = rows.epoch();
   table.generation = rows.generation();
   read_tenancy(rows, table);
-  read_shared_sets(rows, table);
-  read_subnets(rows, table);
+  Rows counted(payload.size());
+  read_shared_sets(rows, counted, table);
+  read_subnets(rows, counted, table);
   read_mappings(rows, table);
   validate(table);
   return table;

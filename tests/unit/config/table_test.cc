@@ -8,6 +8,7 @@
 
 #include "config/sha256.h"
 #include "config/table.h"
+#include "config/table_wire.h"
 #include "tests/unit/config/tables.h"
 
 namespace hypernat::config {
@@ -155,6 +156,31 @@ TEST(Table, SurvivesRandomPayloads) {
     seal(garbage);
     refusal_of(garbage);
   }
+}
+
+// A thousand sets that are one and the same list of a thousand routes: 20 KB that mean 12 MB, and could mean anything.
+TEST(Table, RefusesAListThatIsReferredToAgainAndAgain) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto nothing = [&builder]<class Row>(Row) { return builder.CreateVector(std::vector<Row>{}); };
+  const auto routes = builder.CreateVectorOfStructs(std::vector<wire::Route>(1'000));
+  const std::vector<flatbuffers::Offset<wire::RouteSet>> sets(1'000, wire::CreateRouteSet(builder, routes));
+  const auto route_sets = builder.CreateVector(sets);
+  wire::FinishPayloadBuffer(
+      builder,
+      wire::CreatePayload(builder, 1, 1, nothing(flatbuffers::Offset<wire::TunnelPeer>{}),
+                          nothing(flatbuffers::Offset<wire::Tenant>{}), route_sets,
+                          nothing(flatbuffers::Offset<wire::RuleSet>{}), nothing(flatbuffers::Offset<wire::Subnet>{}),
+                          builder.CreateVectorOfStructs(std::vector<wire::Mapping>{}),
+                          builder.CreateVectorOfStructs(std::vector<wire::Interface>{}),
+                          nothing(flatbuffers::Offset<flatbuffers::String>{})));
+  std::vector<std::byte> bytes(kHeaderSize + builder.GetSize());
+  wire::Header header;
+  header.length = builder.GetSize();
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + kHeaderSize, builder.GetBufferPointer(), builder.GetSize());
+  seal(bytes);
+  EXPECT_EQ(refusal_of(bytes),
+            "table: found more rows than the payload has room for; expected every list in a place of its own");
 }
 
 TEST(Table, OfAHundredThousandMappingsIsReadBack) {
