@@ -101,17 +101,22 @@ def build(folder, options=(), targets=(), compiler="g++", run=run_now):
     return run(command, {**os.environ, "CXX": compiler, "CXX_LD": "lld"})
 
 
+def introspect(folder, what):
+    said = subprocess.run(["meson", "introspect", f"--{what}", folder], cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(said.stdout)
+
+
 def meson_tests(folder, suites):
     """The tests that meson knows in a folder, those of `suites` only when there are any."""
-    listed = subprocess.run(["meson", "introspect", "--tests", folder], cwd=ROOT, check=True, capture_output=True, text=True)
-    tests = json.loads(listed.stdout)
-    return [test for test in tests if not suites or any(suite.split(":")[-1] in suites for suite in test["suite"])]
+    return [test for test in introspect(folder, "tests")
+            if not suites or any(suite.split(":")[-1] in suites for suite in test["suite"])]
 
 
-def targets_of(tests):
-    """Ninja's names of the programs that the tests run."""
-    return sorted({os.path.relpath(test["cmd"][0], ROOT / test["folder"]) for test in tests
-                   if pathlib.Path(test["cmd"][0]).is_relative_to(ROOT / test["folder"])})
+def targets_of(folder, tests):
+    """Ninja's names of what the tests run, by themselves or through a script."""
+    wanted = {target for test in tests for target in test["depends"]}
+    files = [file for target in introspect(folder, "targets") if target["id"] in wanted for file in target["filename"]]
+    return sorted(os.path.relpath(file, ROOT / folder) for file in files)
 
 
 def build_tests(folder, suites, options=(), compiler="g++", run=run_now):
