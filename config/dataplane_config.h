@@ -102,8 +102,10 @@ struct LimitsConfig {
   std::uint32_t held_fragments = 512;  ///< of each worker, while the first fragment of their datagram has not come
   std::uint32_t held_fragments_per_tenant = 128;
   std::uint32_t held_fragments_per_datagram = 64;
-  std::uint32_t port_bitmaps = 256;    ///< of each worker
-  std::uint32_t trace_records = 1024;  ///< of each worker
+  std::uint32_t port_bitmaps = 256;            ///< of each worker
+  std::uint32_t resets_per_second = 100;       ///< of each worker to each tenant
+  std::uint32_t icmp_errors_per_second = 100;  ///< likewise
+  std::uint32_t trace_records = 1024;          ///< of each worker
   bool operator==(const LimitsConfig&) const = default;
 };
 

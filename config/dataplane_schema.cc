@@ -139,6 +139,10 @@ Schema<LimitsConfig> limits_schema() {
                 &LimitsConfig::held_fragments_per_datagram, count(1 << 10, "packets"))
       .optional({"port_bitmaps", "Remote endpoints whose ports are counted exactly, of each worker."},
                 &LimitsConfig::port_bitmaps, count(1 << 20))
+      .optional({"resets_per_second", "RSTs to a tenant whose segments have no flow, of each worker; as many at once."},
+                &LimitsConfig::resets_per_second, count(1 << 20, "packets"))
+      .optional({"icmp_errors_per_second", "ICMP errors to a tenant and his remotes, likewise."},
+                &LimitsConfig::icmp_errors_per_second, count(1 << 20, "packets"))
       .optional({"trace_records", "Decisions that `hypernat trace` can hold, of each worker."},
                 &LimitsConfig::trace_records, count(1 << 20));
   return schema;

@@ -63,8 +63,10 @@ std::string flow_of(const json& record) {
 std::string story_of(const json& record) {
   const auto text = [&](const char* name) { return member_text(record, name); };
   const auto flags = text("tcp_flags").empty() ? "" : " [" + text("tcp_flags") + "]";
-  std::string story = fmt::format("{} {}{}, {} bytes, worker {}", text("direction"), text("protocol"), flags,
-                                  text("bytes"), text("worker"));
+  std::string story = text("direction") + " ";
+  if (record.contains("icmp_error"))
+    story += fmt::format("ICMP error ({}) from {} about ", text("icmp_error"), text("icmp_error_from"));
+  story += fmt::format("{}{}, {} bytes, worker {}", text("protocol"), flags, text("bytes"), text("worker"));
   if (text("home") != text("worker")) story += fmt::format(" (at home on worker {})", text("home"));
   story += fmt::format("\n  received   {} -> {}   on {}, segment {}, from tunnel end {}\n", text("src"), text("dst"),
                        text("attachment"), text("segment"), text("tunnel_peer"));

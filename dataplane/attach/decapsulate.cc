@@ -2,6 +2,7 @@
 
 #include "dataplane/attach/tunnel_header.h"
 #include "dataplane/packet/checksum.h"
+#include "dataplane/packet/quote.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -136,11 +137,42 @@ Parsed parse_udp(Packet& packet, Bytes bytes) {
   return Parsed::kPacket;
 }
 
+// An error is addressed to the sender of what it quotes, and from inside it comes from whom that was sent to: an
+// environment is an end, so no router speaks there.
+Parsed parse_icmp_error(Packet& packet) {
+  const std::span<std::uint8_t> message{packet.l4, packet.l4_length};
+  if (sum_of(message) != 0xffff) return fail(packet, Drop::bad_l4_checksum);
+  Quote quote;
+  const QuoteFault fault = read_quote(message, quote);
+  if (fault != QuoteFault::kSound) return fail(packet, drop_of(fault));
+  const bool inside = packet.side == Side::kInside;
+  if (quote.ip->src() != packet.dst || (inside && quote.ip->dst() != packet.src)) {
+    return fail(packet, Drop::error_misaddressed);
+  }
+  // Inside, replies are delivered; outside, requests are.
+  if (quote.protocol == Protocol::kIcmp && quote.l4[0] != (inside ? kIcmpEchoReply : kIcmpEchoRequest)) {
+    return fail(packet, Drop::unsupported_quote);
+  }
+  packet.content = Content::kError;
+  packet.protocol = quote.protocol;
+  packet.src = quote.ip->dst();
+  packet.dst = quote.ip->src();
+  packet.src_port = quote.dst_port;
+  packet.dst_port = quote.src_port;
+  return Parsed::kPacket;
+}
+
+Parsed parse_other_icmp(Packet& packet, std::uint8_t type) {
+  if (quotes_a_packet(type)) return parse_icmp_error(packet);
+  if (type == kIcmpRedirect) return fail(packet, Drop::icmp_redirect);
+  return fail(packet, type == kIcmpSourceQuench ? Drop::icmp_source_quench : Drop::unsupported_icmp);
+}
+
 Parsed parse_icmp(Packet& packet, Bytes bytes) {
   const auto* icmp = bytes.take<IcmpHeader>();
   if (icmp == nullptr) return fail(packet, Drop::bad_l4_header);
   if ((icmp->type != kIcmpEchoRequest && icmp->type != kIcmpEchoReply) || icmp->code != 0) {
-    return fail(packet, Drop::unsupported_icmp);
+    return parse_other_icmp(packet, icmp->type);
   }
   packet.src_port = packet.dst_port = L4Port::from_network(icmp->identifier_be);
   return Parsed::kPacket;

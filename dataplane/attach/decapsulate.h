@@ -12,7 +12,7 @@
 namespace hypernat::dataplane {
 
 enum class Parsed : std::uint8_t {
-  kPacket,    ///< TCP, UDP or echo: on to its home
+  kPacket,    ///< TCP, UDP, echo or an ICMP error about one of those: on to its home
   kFragment,  ///< of TCP, UDP or ICMP: to where its datagram is gathered
   kArp,       ///< `l4` is a whole ArpPacket; `slot` is kNone on an underlay, else the segment's; see arp.h
   kDropped,   ///< the reason is in the packet

@@ -94,13 +94,13 @@ ErrorName error_name_of(AnswerKind kind) {
 std::size_t build_error(const Packet& packet, AnswerBytes out) {
   constexpr std::size_t kHeaders = sizeof(Ipv4Header) + sizeof(IcmpErrorHeader);
   const auto [type, code] = error_name_of(packet.answer.kind);
-  const IcmpErrorHeader icmp{.type = type,
-                             .code = code,
-                             .checksum = 0,
-                             .pointer = 0,
-                             .length = 0,
-                             .mtu_be = swap16(packet.answer.kind == AnswerKind::kTooBig ? packet.answer.mtu
-                                                                                        : std::uint16_t{0})};
+  const IcmpErrorHeader icmp{
+      .type = type,
+      .code = code,
+      .checksum = 0,
+      .pointer = 0,
+      .length = 0,
+      .mtu_be = swap16(packet.answer.kind == AnswerKind::kTooBig ? packet.answer.mtu : std::uint16_t{0})};
   const std::size_t quoted = std::min<std::size_t>(swap16(packet.ip->total_length_be), out.size() - kHeaders);
   put_ip(out, {.src = packet.answer.source, .dst = packet.src}, Protocol::kIcmp, kHeaders + quoted);
   std::memcpy(out.data() + sizeof(Ipv4Header), &icmp, sizeof icmp);

@@ -32,10 +32,15 @@ struct alignas(64) TenantCounters {
   Counter limit_reached;    ///< drops by tenant_flow_limit
   Counter ports_exhausted;  ///< drops by ports_exhausted and port_search_failed
   Counter resets;           ///< RSTs asked for
+  Counter errors_sent;      ///< ICMP errors of the NAT's own asked for
+  Counter errors_withheld;  ///< those that the rate limit kept back
+  Counter errors_carried;   ///< ICMP errors of others, translated
 
   /// Owner only: from zero again.
   void reset() {
-    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &ports_exhausted, &resets}) counter->set(0);
+    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &ports_exhausted, &resets, &errors_sent,
+                             &errors_withheld, &errors_carried})
+      counter->set(0);
   }
 };
 

@@ -18,6 +18,12 @@ constexpr std::uint32_t kTimerSteps = 128;  // two for each packet of a full bur
 constexpr std::uint32_t kSweepSteps = 256;
 constexpr std::uint32_t kRemoteSteps = 16;
 
+std::uint16_t smallest_of(std::span<const AttachmentSize> attachments) {
+  std::uint16_t smallest = 0xffff;
+  for (const AttachmentSize& attachment : attachments) smallest = std::min(smallest, attachment.mtu);
+  return smallest;
+}
+
 void prefetch(const void* address) {
   __builtin_prefetch(address, 1, 3);
 }
@@ -30,6 +36,8 @@ struct Nat::State::Burst {
   std::array<std::uint32_t, kMaxBurst> signatures;
   std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
   std::size_t size = 0;
+  std::array<Packet*, kMaxBurst> errors;
+  std::size_t error_count = 0;
   Tick now = 0;
 };
 
@@ -38,6 +46,7 @@ Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_ne
       home(its_home),
       neighbours(its_neighbours),
       usage(its_usage),
+      smallest_mtu(smallest_of(given.attachments)),
       hash(given.secret.hash),
       remote_use(hash),
       redirects(hash) {
@@ -50,7 +59,8 @@ bool Nat::State::allocate() {
   index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
   if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
       !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
-      !resets.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
+      !resets.allocate(options.tenant_slots) || !errors.allocate(options.tenant_slots) ||
+      !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
       !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()}) ||
       !redirects.allocate(
           {.name = name_of_redirects.c_str(), .capacity = options.redirects, .numa_node = options.numa_node}) ||
@@ -64,7 +74,10 @@ bool Nat::State::allocate() {
                                              .hash = hash,
                                              .random = SecretRandom(options.secret.random, options.worker),
                                              .worker = options.worker}));
-  for (std::size_t slot = 0; slot < resets.size(); ++slot) resets[slot] = Allowance(options.resets_per_second);
+  for (std::size_t slot = 0; slot < resets.size(); ++slot) {
+    resets[slot] = Allowance(options.resets_per_second);
+    errors[slot] = Allowance(options.errors_per_second);
+  }
   sweep_cursor = flows.capacity();
   redirect_sweep_cursor = redirects.capacity();
   return ports != nullptr;
@@ -87,6 +100,7 @@ void Nat::switch_tables(const Tables& tables) {
   for (const std::uint32_t slot : tables.new_tenants) {
     state.tenant_counters[slot].reset();
     state.resets[slot] = Allowance(state.options.resets_per_second);
+    state.errors[slot] = Allowance(state.options.errors_per_second);
   }
   for (const std::uint32_t slot : tables.new_interfaces) {
     state.interface_counters[slot].reset();
@@ -104,21 +118,28 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   assert(packets.size() <= kMaxBurst);
   State::Burst burst;
   burst.now = now;
-  for (Packet* packet : packets)
-    if (packet->verdict == Verdict::kPending && state_->judge_segment(*packet)) burst.packets[burst.size++] = packet;
+  for (Packet* packet : packets) {
+    if (packet->verdict != Verdict::kPending) continue;
+    if (packet->content == Content::kError)
+      burst.errors[burst.error_count++] = packet;
+    else if (state_->judge_segment(*packet, now))
+      burst.packets[burst.size++] = packet;
+  }
 
   state_->make_keys(burst);
   state_->find_flows(burst);
   if (!swept()) state_->forget_stale_flows(burst);
   state_->open_flows(burst);
+  // An opening may have come before an error about its flow: behind the openings nothing is missed.
+  for (std::size_t i = 0; i < burst.error_count; ++i) state_->carry_error(*burst.errors[i]);
   state_->rewrite(burst);
   state_->settle_drops(packets);
 }
 
 // What no flow may carry, and no packet may do whether it has one or not.
-bool Nat::State::judge_segment(Packet& packet) const {
+bool Nat::State::judge_segment(Packet& packet, Tick now) {
   if (packet.ip->ttl <= 1) {
-    drop_packet(packet, Drop::ttl_expired);
+    expire(packet, now);
     return false;
   }
   if (packet.fragment == Fragment::kLater) return true;  // its first fragment was judged
@@ -134,22 +155,29 @@ bool Nat::State::judge_segment(Packet& packet) const {
   return true;
 }
 
+FlowKey Nat::State::key_of(const Packet& packet) const {
+  const bool echo = packet.protocol == Protocol::kIcmp;
+  return packet.side == Side::kInside
+             ? outbound_key(tables->mapping_numbers[packet.slot], {.protocol = packet.protocol,
+                                                                   .local = packet.src,
+                                                                   .local_port = packet.src_port,
+                                                                   .remote = packet.dst,
+                                                                   .remote_port = echo ? L4Port{} : packet.dst_port})
+             : inbound_key(tables->subnet_numbers[packet.slot], {.protocol = packet.protocol,
+                                                                 .local = packet.dst,
+                                                                 .local_port = packet.dst_port,
+                                                                 .remote = packet.src,
+                                                                 .remote_port = echo ? L4Port{} : packet.src_port});
+}
+
+std::uint32_t Nat::State::tenant_of(const Packet& packet) const {
+  return packet.side == Side::kInside ? tables->mappings[packet.slot].tenant : tables->subnets[packet.slot].tenant;
+}
+
 void Nat::State::make_keys(Burst& burst) const {
   for (std::size_t i = 0; i < burst.size; ++i) {
     Packet& packet = *burst.packets[i];
-    const bool echo = packet.protocol == Protocol::kIcmp;
-    packet.key =
-        packet.side == Side::kInside
-            ? outbound_key(tables->mapping_numbers[packet.slot], {.protocol = packet.protocol,
-                                                                  .local = packet.src,
-                                                                  .local_port = packet.src_port,
-                                                                  .remote = packet.dst,
-                                                                  .remote_port = echo ? L4Port{} : packet.dst_port})
-            : inbound_key(tables->subnet_numbers[packet.slot], {.protocol = packet.protocol,
-                                                                .local = packet.dst,
-                                                                .local_port = packet.dst_port,
-                                                                .remote = packet.src,
-                                                                .remote_port = echo ? L4Port{} : packet.src_port});
+    packet.key = key_of(packet);
     packet.signature = hash(packet.key);
     burst.keys[i] = &packet.key;
     burst.signatures[i] = packet.signature;
@@ -210,8 +238,11 @@ void Nat::State::rewrite(Burst& burst) {
 }
 
 void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
-  const bool another_way = packet.peer != flow.peer || packet.attachment != flow.attachment;
+  const bool another_way = comes_another_way(packet, flow);
   if (another_way && !may_come_another_way(packet)) return;
+  if (swap16(packet.ip->total_length_be) > smallest_mtu &&
+      refuse_too_big(packet, tables->interfaces[flow.interface_slot].attachment, &flow, now))
+    return;
   if (flow.protocol == Protocol::kTcp) {
     // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold.
     const bool revives = flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags);
@@ -229,41 +260,52 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
 }
 
 void Nat::State::leave_outbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  const std::uint16_t bytes = swap16(packet.ip->total_length_be);
-  flow.outbound_bytes += bytes;
+  flow.outbound_bytes += swap16(packet.ip->total_length_be);
   if (++flow.outbound_packets >= kCarryAt) carry_counts(flow, number);
+  depart_outbound(packet, flow);
+}
+
+void Nat::State::depart_outbound(Packet& packet, const Flow& flow) {
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.outbound_packets.add();
-  counters.outbound_bytes.add(bytes);
-
+  counters.outbound_bytes.add(swap16(packet.ip->total_length_be));
   packet.egress.interface = flow.interface_slot;
   packet.egress.next_hop = flow.next_hop;
   packet.verdict = Verdict::kForward;
 }
 
 void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  if (swap16(packet.ip->total_length_be) > smallest_mtu && refuse_too_big(packet, flow.attachment, &flow, now)) return;
   // Datagrams from outside keep no flow alive (RFC 4787 REQ-6); TCP segments do (RFC 6146).
-  if (flow.protocol == Protocol::kTcp && advance_tcp(flow, Side::kOutside, packet.tcp_flags, now)) {
-    wheel.disarm(flows, number);
-    arm(number, now);
+  if (flow.protocol == Protocol::kTcp) {
+    if (advance_tcp(flow, Side::kOutside, packet.tcp_flags, now)) {
+      wheel.disarm(flows, number);
+      arm(number, now);
+    }
   }
   rewrite_inbound(flow, *packet.ip, packet.l4);
   leave_inbound(packet, flow, number);
 }
 
 void Nat::State::leave_inbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  const std::uint16_t bytes = swap16(packet.ip->total_length_be);
-  flow.inbound_bytes += bytes;
+  flow.inbound_bytes += swap16(packet.ip->total_length_be);
   if (++flow.inbound_packets >= kCarryAt) carry_counts(flow, number);
+  depart_inbound(packet, flow);
+}
+
+void Nat::State::depart_inbound(Packet& packet, const Flow& flow) {
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.inbound_packets.add();
-  counters.inbound_bytes.add(bytes);
-
+  counters.inbound_bytes.add(swap16(packet.ip->total_length_be));
   packet.egress.mapping = flow.mapping_slot;
   packet.egress.peer = flow.peer;
   packet.egress.environment_mac = flow.environment_mac;
   packet.egress.attachment = flow.attachment;
   packet.verdict = Verdict::kForward;
+}
+
+bool Nat::State::comes_another_way(const Packet& packet, const Flow& flow) {
+  return packet.peer != flow.peer || packet.attachment != flow.attachment;
 }
 
 // Only a packet that opens anew may move a flow to another tunnel peer.
@@ -293,9 +335,7 @@ void Nat::State::settle_drops(std::span<Packet* const> packets) {
   for (Packet* packet : packets) {
     if (packet->verdict != Verdict::kDrop && packet->verdict != Verdict::kAnswered) continue;
     lose(packet->pass);
-    const bool inside = packet->side == Side::kInside;
-    const std::uint32_t tenant = inside ? tables->mappings[packet->slot].tenant : tables->subnets[packet->slot].tenant;
-    TenantCounters& counters = tenant_counters[tenant];
+    TenantCounters& counters = tenant_counters[tenant_of(*packet)];
     counters.drops.add();
     if (packet->drop == Drop::tenant_flow_limit) counters.limit_reached.add();
     if (packet->drop == Drop::ports_exhausted || packet->drop == Drop::port_search_failed)

@@ -31,9 +31,15 @@ struct NatSecret {
   std::array<std::uint64_t, 2> random{};  ///< keys the choice of ports
 };
 
+/// What fits through an attachment.
+struct AttachmentSize {
+  std::uint16_t mtu = 0xffff;  ///< largest inner IPv4 packet
+};
+
 class Nat {
  public:
   static constexpr std::size_t kMaxBurst = 64;
+  static constexpr std::size_t kMaxAttachments = 256;  ///< an index is one byte
 
   struct Options {
     const char* name = "nat";  ///< unique in the process
@@ -43,9 +49,11 @@ class Nat {
     std::uint32_t redirects = 16384;    ///< flows at home here that other workers own; the same for all workers
     std::uint32_t tenant_slots = 1024;  ///< as in TableCompiler::Options; counters are sized by them
     std::uint32_t interface_slots = 4096;
-    std::uint32_t resets_per_second = 100;  ///< RSTs per tenant; as many may come at once
-    Ipv4Prefix lambda_vpc = {};             ///< where environments' addresses lie
-    Ipv4Address gateway = {};               ///< the environments' default gateway; nobody's destination
+    std::uint32_t resets_per_second = 100;                         ///< RSTs per tenant; as many may come at once
+    std::uint32_t errors_per_second = 100;                         ///< ICMP errors of the NAT's own, likewise
+    std::array<AttachmentSize, kMaxAttachments> attachments = {};  ///< by index
+    Ipv4Prefix lambda_vpc = {};                                    ///< where environments' addresses lie
+    Ipv4Address gateway = {};  ///< the environments' default gateway; nobody's destination
     FlowTimeouts timeouts = {};
     NatSecret secret = {};
     int numa_node = -1;  ///< where the memory lies, that of the worker's core; -1: anywhere

@@ -1,9 +1,10 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, answering.cc what senders are told, fragments.cc what is different for fragments, passing.cc what
-// passes between workers, list.cc the view for people.
+// closing of flows, answering.cc what senders are told, icmp_errors.cc the errors of others, fragments.cc what is
+// different for fragments, passing.cc what passes between workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "dataplane/flow/flow_hash.h"
 #include "dataplane/flow/flow_index.h"
@@ -33,13 +34,18 @@ struct Nat::State {
   void rewrite(Burst& burst);
   void settle_drops(std::span<Packet* const> packets);
 
-  bool judge_segment(Packet& packet) const;
+  bool judge_segment(Packet& packet, Tick now);
+  FlowKey key_of(const Packet& packet) const;
+  std::uint32_t tenant_of(const Packet& packet) const;
+  static bool comes_another_way(const Packet& packet, const Flow& flow);
   bool may_come_another_way(Packet& packet) const;
   static void learn_way(const Packet& packet, Flow& flow);
   void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
   void forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
   void leave_outbound(Packet& packet, Flow& flow, std::uint32_t number);
   void leave_inbound(Packet& packet, Flow& flow, std::uint32_t number);
+  void depart_outbound(Packet& packet, const Flow& flow);
+  void depart_inbound(Packet& packet, const Flow& flow);
   void carry_counts(Flow& flow, std::uint32_t number);
 
   // fragments.cc
@@ -48,20 +54,38 @@ struct Nat::State {
   // open.cc
   struct Opening;
   void open(Packet& packet, Tick now);
-  bool permit(Opening& opening) const;
+  bool permit(Opening& opening, Tick now);
   bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
   bool claim(Opening& opening);
   PortChoice::Result choose_port(Opening& opening);
   bool enter(Opening& opening, Tick now);
   void refuse_inbound(Packet& packet) const;
+  std::optional<Drop> fault_of_source(const Packet& packet) const;
   bool judge_source(Packet& packet) const;
-  bool judge_destination(Packet& packet, std::uint32_t subnet_slot) const;
+  bool may_be_destination(Ipv4Address address, std::uint32_t subnet_slot) const;
   void close(std::uint32_t number);
   void free_flow(std::uint32_t number);
 
   // answering.cc
   void answer_inside(Packet& packet, const PacketAnswer& answer, Drop reason) const;
   void refuse_segment(Packet& packet, std::uint32_t tenant, Tick now);
+  struct Told {
+    AnswerKind kind{};
+    Drop reason{};
+    std::uint16_t mtu = 0;
+    const Flow* flow = nullptr;  ///< of a packet from outside
+  };
+  bool may_be_told(const Packet& packet) const;
+  void tell(Packet& packet, const Told& told, Tick now);
+  void expire(Packet& packet, Tick now);
+  bool refuse_too_big(Packet& packet, std::uint8_t egress, const Flow* flow, Tick now);
+
+  // icmp_errors.cc
+  void carry_error(Packet& packet);
+  bool judge_error_source(Packet& packet) const;
+  /// The packet's flow, when there is one and it stands; fills in key, signature and flow of the packet. For packets
+  /// that do not take part in the burst's search.
+  const Flow* find_flow(Packet& packet) const;
 
   // passing.cc
   static void pass_to(Packet& packet, std::uint16_t worker);
@@ -86,6 +110,7 @@ struct Nat::State {
   const Home& home;
   Neighbours& neighbours;
   TenantUsage& usage;
+  std::uint16_t smallest_mtu;  ///< of all attachments: what is no larger fits everywhere
   FlowHash hash;
   std::unique_ptr<FlowIndex> index;
   FlowPool flows;
@@ -101,6 +126,7 @@ struct Nat::State {
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
   FixedArray<Allowance> resets;  ///< by tenant slot
+  FixedArray<Allowance> errors;  ///< likewise
 };
 
 }  // namespace hypernat::dataplane

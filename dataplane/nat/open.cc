@@ -2,6 +2,7 @@
 // step.
 #include <cassert>
 
+#include "dataplane/nat/martians.h"
 #include "dataplane/nat/nat_state.h"
 #include "dataplane/nat/rewrite.h"
 #include "dataplane/nat/routes.h"
@@ -10,22 +11,6 @@
 
 namespace hypernat::dataplane {
 namespace {
-
-constexpr Ipv4Prefix kThisNetwork{Ipv4Address::of(0, 0, 0, 0), 8};
-constexpr Ipv4Prefix kLoopback{Ipv4Address::of(127, 0, 0, 0), 8};
-constexpr Ipv4Prefix kLinkLocal{Ipv4Address::of(169, 254, 0, 0), 16};
-constexpr Ipv4Prefix kMulticast{Ipv4Address::of(224, 0, 0, 0), 4};
-constexpr Ipv4Prefix kReservedAndBroadcast{Ipv4Address::of(240, 0, 0, 0), 4};
-
-// Addresses that are no single host beyond the link (RFC 1812 5.3.7, RFC 6890).
-bool is_martian(Ipv4Address address) {
-  return kThisNetwork.contains(address) || kLoopback.contains(address) || kLinkLocal.contains(address) ||
-         kMulticast.contains(address) || kReservedAndBroadcast.contains(address);
-}
-
-bool is_network_or_broadcast(const Ipv4Prefix& prefix, Ipv4Address address) {
-  return prefix.length < 31 && (address == prefix.first() || address == prefix.last());
-}
 
 // Spreads environments over a mapping's interfaces, one environment staying with one (RFC 4787 REQ-2).
 std::size_t preferred_interface(Ipv4Address environment, std::size_t interfaces) {
@@ -67,7 +52,7 @@ void Nat::State::open(Packet& packet, Tick now) {
     return;
   }
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
-  if (!permit(opening) || !claim(opening)) return;
+  if (!permit(opening, now) || !claim(opening)) return;
   const PortChoice::Result port = choose_port(opening);
   if (port == PortChoice::Result::kFound && enter(opening, now)) {
     packet.flow = opening.number;
@@ -82,9 +67,12 @@ void Nat::State::open(Packet& packet, Tick now) {
 }
 
 // Whether the packet may open a flow at all; claims nothing.
-bool Nat::State::permit(Opening& opening) const {
+bool Nat::State::permit(Opening& opening, Tick now) {
   Packet& packet = opening.packet;
-  if (!judge_destination(packet, opening.mapping.subnet)) return false;
+  if (!may_be_destination(packet.dst, opening.mapping.subnet)) {
+    drop_packet(packet, Drop::martian_destination);
+    return false;
+  }
   if (opening.mapping.interfaces.empty()) {
     drop_packet(packet, Drop::no_interface);
     return false;
@@ -92,11 +80,11 @@ bool Nat::State::permit(Opening& opening) const {
   if (!permitted_by_rules(packet, opening.mapping)) return false;
   const auto target = opening.subnet.routes->find(packet.dst);
   if (!target || *target == config::RouteTarget::kBlackhole) {
-    drop_packet(packet, Drop::no_route);
+    tell(packet, {.kind = AnswerKind::kNetUnreachable, .reason = Drop::no_route, .mtu = 0, .flow = nullptr}, now);
     return false;
   }
   opening.next_hop_address = *target == config::RouteTarget::kLocal ? packet.dst : opening.subnet.router;
-  return true;
+  return !refuse_too_big(packet, opening.subnet.attachment, nullptr, now);
 }
 
 bool Nat::State::permitted_by_rules(Packet& packet, const MappingEntry& mapping) const {
@@ -210,26 +198,25 @@ void Nat::State::refuse_inbound(Packet& packet) const {
   drop_packet(packet, known ? Drop::no_flow : Drop::not_the_interface);
 }
 
-bool Nat::State::judge_source(Packet& packet) const {
-  if (is_martian(packet.src)) {
-    drop_packet(packet, Drop::martian_source);
-    return false;
-  }
+std::optional<Drop> Nat::State::fault_of_source(const Packet& packet) const {
+  if (is_martian(packet.src)) return Drop::martian_source;
   const config::TunnelPeer* peer = packet.peer.is_zero() ? nullptr : tables->find_peer(packet.peer);
   // A tunnel peer that the table does not name is one that the configuration lets in; it has no block of its own.
-  if (!options.lambda_vpc.contains(packet.src) || (peer != nullptr && !peer->block.contains(packet.src))) {
-    drop_packet(packet, Drop::spoofed_source);
-    return false;
-  }
-  return true;
+  const bool forged =
+      !options.lambda_vpc.contains(packet.src) || (peer != nullptr && !peer->block.contains(packet.src));
+  return forged ? std::optional(Drop::spoofed_source) : std::nullopt;
 }
 
-bool Nat::State::judge_destination(Packet& packet, std::uint32_t subnet_slot) const {
-  const bool refused = is_martian(packet.dst) || packet.dst == options.gateway ||
-                       is_network_or_broadcast(tables->subnets[subnet_slot].prefix, packet.dst) ||
-                       tables->find_interface(subnet_slot, packet.dst) != Tables::kMissing;
-  if (refused) drop_packet(packet, Drop::martian_destination);
-  return !refused;
+bool Nat::State::judge_source(Packet& packet) const {
+  const std::optional<Drop> fault = fault_of_source(packet);
+  if (fault) drop_packet(packet, *fault);
+  return !fault;
+}
+
+bool Nat::State::may_be_destination(Ipv4Address address, std::uint32_t subnet_slot) const {
+  return !is_martian(address) && address != options.gateway &&
+         !is_network_or_broadcast(tables->subnets[subnet_slot].prefix, address) &&
+         tables->find_interface(subnet_slot, address) == Tables::kMissing;
 }
 
 void Nat::State::close(std::uint32_t number) {

@@ -39,11 +39,14 @@ constexpr std::uint16_t add_sums(std::uint32_t a, std::uint32_t b) {
   return fold_sum(std::uint64_t{a} + b);
 }
 
+constexpr std::uint16_t delta_of(std::uint16_t from, std::uint16_t to) {
+  return fold_sum(std::uint64_t{static_cast<std::uint16_t>(~from)} + to);
+}
 constexpr std::uint16_t delta_of(Ipv4Address from, Ipv4Address to) {
   return fold_sum(std::uint64_t{~from.network()} + to.network());
 }
 constexpr std::uint16_t delta_of(L4Port from, L4Port to) {
-  return fold_sum(std::uint64_t{static_cast<std::uint16_t>(~from.network())} + to.network());
+  return delta_of(from.network(), to.network());
 }
 /// The delta of the change undone.
 constexpr std::uint16_t reverse_delta(std::uint16_t delta) {

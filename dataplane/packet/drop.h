@@ -26,7 +26,13 @@ namespace hypernat::dataplane {
   X(bad_l4_checksum, "the TCP, UDP or ICMP checksum is wrong")                                       \
   X(fragment, "a fragment of a tunnel packet, or of a protocol whose fragments are switched off")    \
   X(unsupported_protocol, "neither TCP, UDP nor ICMP")                                               \
-  X(unsupported_icmp, "an ICMP message other than echo")                                             \
+  X(unsupported_icmp, "an ICMP message that is neither echo nor an error about a packet")            \
+  X(icmp_redirect, "an ICMP redirect: nobody else's routers route for an environment or a subnet")   \
+  X(icmp_source_quench, "an ICMP source quench, which nobody is to send or heed (RFC 6633)")         \
+  X(bad_quote, "the packet that an ICMP error quotes is cut short, damaged or contradicts itself")   \
+  X(quoted_fragment, "an ICMP error about a later fragment, which names no ports")                   \
+  X(unsupported_quote, "an ICMP error about a packet that no flow carries, as another ICMP error")   \
+  X(error_misaddressed, "an ICMP error that goes to, or comes from, somebody else than it quotes")   \
   X(martian_source, "the source address can not be a sender's")                                      \
   X(martian_destination, "the destination address can not be a tenant's")                            \
   X(spoofed_source, "the source is outside the block of the worker host it came from")               \
@@ -42,6 +48,7 @@ namespace hypernat::dataplane {
   X(fragments_full, "no room is left to keep another fragment, or to follow another datagram")       \
   X(home_ring_full, "the ring to the worker that the packet belongs to was full")                    \
   X(no_flow, "no flow, and not a packet that opens one")                                             \
+  X(error_without_flow, "an ICMP error about a packet of no flow")                                   \
   X(not_the_interface, "addressed to an address of the subnet that is no interface")                 \
   X(wrong_tunnel_peer, "the flow's packets come from another worker host")                           \
   X(bad_tcp_flags, "an illegal combination of TCP flags")                                            \

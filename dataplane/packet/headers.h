@@ -108,9 +108,9 @@ struct [[gnu::packed]] IcmpErrorHeader {
   std::uint8_t type;
   std::uint8_t code;
   std::uint16_t checksum;
-  std::uint8_t pointer;   ///< parameter problem: the byte that is wrong
-  std::uint8_t length;    ///< of the quoted packet in 32-bit words, when an extension follows it (RFC 4884)
-  std::uint16_t mtu_be;   ///< fragmentation needed: of the next hop (RFC 1191)
+  std::uint8_t pointer;  ///< parameter problem: the byte that is wrong
+  std::uint8_t length;   ///< of the quoted packet in 32-bit words, when an extension follows it (RFC 4884)
+  std::uint16_t mtu_be;  ///< fragmentation needed: of the next hop (RFC 1191)
 };
 static_assert(sizeof(IcmpErrorHeader) == 8);
 inline constexpr std::uint8_t kIcmpUnreachable = 3;

@@ -18,6 +18,12 @@ using Tick = std::uint32_t;
 
 enum class Side : std::uint8_t { kInside, kOutside };
 
+/// What the packet is to the flow whose tuple it has.
+enum class Content : std::uint8_t {
+  kDatagram,  ///< one of its packets
+  kError,     ///< an ICMP error about one that went the other way: the tuple is the quoted one, reversed (quote.h)
+};
+
 enum class Verdict : std::uint8_t {
   kPending,     ///< still on its way through the stages
   kForward,     ///< rewritten; `egress` says where to
@@ -121,6 +127,7 @@ struct Packet {
   std::uint8_t* l4 = nullptr;   ///< first byte behind the IPv4 header and its options
   std::uint16_t l4_length = 0;  ///< bytes from `l4` to the end by the IPv4 total length (padding lies beyond)
   Protocol protocol = Protocol::kUdp;
+  Content content = Content::kDatagram;
   std::uint8_t tcp_flags = 0;
   Ipv4Address src;
   Ipv4Address dst;

@@ -211,6 +211,10 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
   options.redirects = config_.limits.redirects;
   options.tenant_slots = tenants_.slots();
   options.interface_slots = config_.limits.interfaces;
+  options.resets_per_second = config_.limits.resets_per_second;
+  options.errors_per_second = config_.limits.icmp_errors_per_second;
+  for (const Attachment& attachment : attachments_->all())
+    options.attachments[attachment.index] = {.mtu = attachment.mtu};
   options.lambda_vpc = config_.lambda_vpc.prefix;
   options.gateway = config_.lambda_vpc.gateway.address;
   options.timeouts = {.tcp_opening = milliseconds(config_.timeouts.tcp_opening),

@@ -140,7 +140,10 @@ int Telemetry::tenants(const char* parameter, Answer& answer) {
         .add("drops", sum(&TenantCounters::drops))
         .add("limit_reached", sum(&TenantCounters::limit_reached))
         .add("ports_exhausted", sum(&TenantCounters::ports_exhausted))
-        .add("resets", sum(&TenantCounters::resets));
+        .add("resets", sum(&TenantCounters::resets))
+        .add("errors_sent", sum(&TenantCounters::errors_sent))
+        .add("errors_withheld", sum(&TenantCounters::errors_withheld))
+        .add("errors_carried", sum(&TenantCounters::errors_carried));
   });
   return 0;
 }

@@ -143,7 +143,12 @@ void describe(Answer& entry, const TraceRecord& record, const Tables& tables, co
       .add("bytes", record.length)
       .add("src", endpoint(record.src, record.src_port))
       .add("dst", endpoint(record.dst, record.dst_port));
-  if (record.protocol == Protocol::kTcp) entry.add("tcp_flags", flags_of(record.tcp_flags));
+  if (record.content == Content::kError) {
+    entry.add("icmp_error", "type " + std::to_string(record.error_type) + " code " + std::to_string(record.error_code))
+        .add("icmp_error_from", to_string(record.error_from));
+  } else if (record.protocol == Protocol::kTcp) {
+    entry.add("tcp_flags", flags_of(record.tcp_flags));
+  }
   if (record.mapping < tables.mappings.size()) {
     entry.add("mapping", hypernat::to_number(tables.mapping_numbers[record.mapping]));
   }

@@ -27,6 +27,10 @@ struct TraceRecord {
   std::uint32_t subnet = kNone;     ///< slot
   std::uint32_t interface = kNone;  ///< slot
   Protocol protocol{};
+  Content content{};            ///< of kError, protocol and ends are the quoted ones, reversed
+  std::uint8_t error_type = 0;  ///< of kError: ICMP's
+  std::uint8_t error_code = 0;
+  Ipv4Address error_from;
   std::uint8_t tcp_flags = 0;
   std::uint16_t length = 0;  ///< of the IPv4 packet
   Ipv4Address src, dst;
@@ -45,7 +49,7 @@ struct TraceRecord {
   Verdict verdict = Verdict::kPending;
   bool held = false;
   Drop drop{};
-  AnswerKind answer{};  ///< of kAnswered
+  AnswerKind answer{};                ///< of kAnswered
   PassKind pass = PassKind::kAtHome;  ///< of kHandedOver: why
   std::uint16_t to_worker = 0;        ///< likewise: to whom
 };

@@ -1,11 +1,23 @@
 // The worker's side of trace.h: from a packet's descriptor to a record.
+#include "dataplane/packet/quote.h"
 #include "dataplane/worker/worker.h"
 
 namespace hypernat::dataplane {
 namespace {
 
+// An error's ends are those of its quote, the other way round.
+void read_rewritten_error(const Packet& packet, TraceRecord& record) {
+  Quote quote;
+  if (read_quote({packet.l4, packet.l4_length}, quote) != QuoteFault::kSound) return;
+  record.out_src = quote.ip->dst();
+  record.out_dst = quote.ip->src();
+  record.out_src_port = quote.dst_port;
+  record.out_dst_port = quote.src_port;
+}
+
 // The ports as they are in the packet now.
 void read_rewritten(const Packet& packet, TraceRecord& record) {
+  if (packet.content == Content::kError) return read_rewritten_error(packet, record);
   record.out_src = packet.ip->src();
   record.out_dst = packet.ip->dst();
   record.out_src_port = packet.src_port;
@@ -33,6 +45,7 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   record.side = packet.side;
   record.attachment = packet.attachment;
   record.protocol = packet.protocol;
+  record.content = packet.content;
   record.tcp_flags = packet.tcp_flags;
   record.src = packet.src;
   record.dst = packet.dst;
@@ -61,6 +74,11 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   }
   if (packet.ip == nullptr || packet.l4 == nullptr) return;
   record.length = swap16(packet.ip->total_length_be);
+  if (packet.content == Content::kError) {
+    record.error_type = packet.l4[0];
+    record.error_code = packet.l4[1];
+    record.error_from = packet.ip->src();
+  }
   record.out_src = packet.src;
   record.out_dst = packet.dst;
   record.out_src_port = packet.src_port;

@@ -203,9 +203,9 @@ void Worker::go_home(Burst& burst) {
     if (packet.verdict != Verdict::kPending || is_fragment(packet)) continue;
     const rte_mbuf& mbuf = *burst.mbufs[i];
     DeviceHash& device = hashes_[packet.port];
-    // NICs hash echo by addresses only, so their hash of it is never the home's.
+    // NICs hash ICMP by addresses only, so their hash of it is never the home's.
     const bool has_hash = device.trust() != HashTrust::kUnused && packet.protocol != Protocol::kIcmp &&
-                          (mbuf.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
+                          packet.content == Content::kDatagram && (mbuf.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
     if (has_hash && device.trust() == HashTrust::kTrusted) {
       packet.toeplitz = mbuf.hash.rss;
     } else {

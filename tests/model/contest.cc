@@ -240,6 +240,7 @@ void Contest::compare_counters() {
     compare("limit_reached", &TenantCounters::limit_reached, should_be.limit_reached);
     compare("ports_exhausted", &TenantCounters::ports_exhausted, should_be.exhausted);
     compare("resets", &TenantCounters::resets, should_be.resets);
+    compare("errors_sent", &TenantCounters::errors_sent, should_be.errors);
   }
   for (const auto& [number, mapping] : spec_.table().mappings) {
     for (const spec::Interface& interface : mapping.interfaces) {

@@ -39,10 +39,6 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
   const bool inside = arrival.side == Side::kInside;
   if (inside ? !table_.mappings.contains(arrival.way.mapping) : !table_.subnets.contains(arrival.subnet))
     return dropped("unknown_segment", arrival, seen);
-  if (header.ttl <= 1) return dropped("ttl_expired", arrival, seen);
-  if (header.protocol == kTcp && !legal_flags(header)) return dropped("bad_tcp_flags", arrival, seen);
-  if (header.protocol == kIcmp && header.icmp_type != (inside ? 8U : 0U)) return dropped("no_flow", arrival, seen);
-
   const bool echo = header.protocol == kIcmp;
   const Tuple tuple{.network = inside ? arrival.way.mapping : arrival.subnet,
                     .protocol = header.protocol,
@@ -50,6 +46,10 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
                     .remote = inside ? header.dst : header.src,
                     .remote_port = echo ? 0 : (inside ? header.dst_port : header.src_port),
                     .local_port = inside ? header.src_port : header.dst_port};
+  if (header.ttl <= 1) return expired(tuple, arrival, seen);
+  if (header.protocol == kTcp && !legal_flags(header)) return dropped("bad_tcp_flags", arrival, seen);
+  if (header.protocol == kIcmp && header.icmp_type != (inside ? 8U : 0U)) return dropped("no_flow", arrival, seen);
+
   if (Flow* const flow = find(arrival.side, tuple); flow != nullptr) {
     Flow after = *flow;
     const Fate fate = inside ? outbound(after, arrival, seen) : inbound(after, arrival, seen);
@@ -146,6 +146,7 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
   std::string refused = refused_destination(header, mapping);
   if (refused.empty()) refused = out_of_something(inner, mapping, seen);
+  if (refused == "no_route") return told({.reason = refused, .type = 3, .code = 0}, arrival, seen, nullptr);
   if (!refused.empty()) return dropped(refused, arrival, seen);
 
   const Fate opened{.what = Fate::What::kForwarded, .reason = "opening with a free port", .opened = true};
@@ -181,16 +182,22 @@ std::string NatSpec::refused_source(const Header& header, const Way& way) const 
 
 std::string NatSpec::refused_destination(const Header& header, const Mapping& mapping) const {
   const Subnet& subnet = table_.subnets.at(mapping.subnet);
-  const bool no_host =
-      subnet.prefix.length < 31 && (header.dst == subnet.prefix.first() || header.dst == subnet.prefix.last());
-  if (martian(header.dst) || header.dst == settings_.gateway || no_host) return "martian_destination";
-  for (const auto& [number, other] : table_.mappings)
-    for (const Interface& interface : other.interfaces)
-      if (other.subnet == mapping.subnet && interface.address == header.dst) return "martian_destination";
+  if (no_destination(header.dst, mapping)) return "martian_destination";
   if (mapping.interfaces.empty()) return "no_interface";
   if (!permitted(header, mapping)) return "egress_refused";
   const Route* route = route_to(header.dst, subnet);
   return route == nullptr || route->target == Target::kBlackhole ? "no_route" : "";
+}
+
+bool NatSpec::no_destination(Address address, const Mapping& mapping) const {
+  const Subnet& subnet = table_.subnets.at(mapping.subnet);
+  const bool no_host =
+      subnet.prefix.length < 31 && (address == subnet.prefix.first() || address == subnet.prefix.last());
+  if (martian(address) || address == settings_.gateway || no_host) return true;
+  for (const auto& [number, other] : table_.mappings)
+    for (const Interface& interface : other.interfaces)
+      if (other.subnet == mapping.subnet && interface.address == address) return true;
+  return false;
 }
 
 bool NatSpec::permitted(const Header& header, const Mapping& mapping) const {
@@ -214,21 +221,62 @@ const Route* NatSpec::route_to(Address destination, const Subnet& subnet) const 
 }
 
 // Each tenant may have so many at once, and earns as many every second, at each worker.
+bool NatSpec::allowed(Allowances& allowances, unsigned per_second, unsigned tenant, unsigned worker) const {
+  const Time full = Time{per_second} * 1000;
+  auto& [left, counted] = allowances.try_emplace({tenant, worker}, full, now_).first->second;
+  left = std::min(full, left + (now_ - counted) * per_second);
+  counted = now_;
+  if (left < 1000) return false;
+  left -= 1000;
+  return true;
+}
+
+unsigned NatSpec::tenant_of(const Arrival& arrival) const {
+  return arrival.side == Side::kInside ? table_.mappings.at(arrival.way.mapping).tenant
+                                       : table_.subnets.at(arrival.subnet).tenant;
+}
+
 Fate NatSpec::refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen) {
   if (header.rst) return dropped("no_flow", arrival, seen);
-  const Time full = Time{settings_.resets_per_second} * 1000;
-  const unsigned tenant = table_.mappings.at(arrival.way.mapping).tenant;
-  auto& [left, counted] = resets_.try_emplace({tenant, seen.worker}, full, now_).first->second;
-  left = std::min(full, left + (now_ - counted) * settings_.resets_per_second);
-  counted = now_;
-  if (left < 1000) return dropped("reset_rate_limited", arrival, seen);
-  left -= 1000;
+  if (!allowed(resets_, settings_.resets_per_second, tenant_of(arrival), seen.worker))
+    return dropped("reset_rate_limited", arrival, seen);
   return {.what = Fate::What::kAnswered,
           .reason = "no_flow",
           .packet = reset_for(arrival.packet),
           .way = arrival.way,
           .home = seen.home,
           .worker = seen.worker};
+}
+
+// To the inside the gateway speaks, to the outside the interface, and there only about packets of flows.
+Fate NatSpec::told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow) {
+  if (!allowed(errors_, settings_.errors_per_second, tenant_of(arrival), seen.worker))
+    return dropped(error.reason, arrival, seen);
+  Fate fate{.what = Fate::What::kAnswered, .reason = error.reason, .home = seen.home, .worker = seen.worker};
+  if (arrival.side == Side::kInside) {
+    fate.packet = error_about(arrival.packet, error, settings_.gateway);
+    fate.way = arrival.way;
+    return fate;
+  }
+  fate.packet = error_about(arrival.packet, error, flow->outer.local);
+  fate.interface = flow->interface.id;
+  fate.next_hop = flow->next_hop;
+  return fate;
+}
+
+// RFC 1812 4.3.2.7: nobody is told who is no single host, nor about a packet to none.
+Fate NatSpec::expired(const Tuple& tuple, const Arrival& arrival, const Fate& seen) {
+  const Header header = read(arrival.packet);
+  const IcmpError error{.reason = "ttl_expired", .type = 11, .code = 0};
+  if (arrival.side == Side::kInside) {
+    const bool silent = !refused_source(header, arrival.way).empty() ||
+                        no_destination(header.dst, table_.mappings.at(arrival.way.mapping));
+    return silent ? dropped(error.reason, arrival, seen) : told(error, arrival, seen, nullptr);
+  }
+  const Flow* const flow = find(arrival.side, tuple);
+  if (flow == nullptr || (may_be_gone(*flow) && seen.what == Fate::What::kDropped))
+    return dropped(error.reason, arrival, seen);
+  return told(error, arrival, seen, flow);
 }
 
 // What is limited, in the order in which it is claimed. Where flows may be gone or not, what was seen tells.

@@ -74,6 +74,7 @@ struct Settings {
   Address gateway = 0;
   unsigned workers = 1;
   unsigned resets_per_second = 100;  ///< of each tenant at each worker, and at once; divides 1000
+  unsigned errors_per_second = 100;  ///< ICMP errors of the NAT's own, likewise
   unsigned flows = 4096;             ///< of each worker
   unsigned redirects = 4096;         ///< of each worker
   Time tcp_opening = 240'000;
@@ -106,8 +107,8 @@ struct Fate {
   What what = What::kDropped;
   std::string reason = {};     ///< of a drop
   Bytes packet = {};           ///< forwarded: as it leaves; answered: the answer; dropped: as it came
-  std::string interface = {};  ///< outbound: id
-  Address next_hop = 0;        ///< outbound
+  std::string interface = {};  ///< to outside: id
+  Address next_hop = 0;        ///< to outside
   Way way = {};                ///< to inside
   bool opened = false;
   unsigned home = 0;    ///< the worker that it came to
@@ -155,7 +156,7 @@ struct InterfaceCounts {
   bool operator==(const InterfaceCounts&) const = default;
 };
 struct TenantCounts {
-  std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0;
+  std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0, errors = 0;
   bool operator==(const TenantCounts&) const = default;
 };
 
@@ -193,9 +194,14 @@ class NatSpec {
   Fate outbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
   Fate inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
   void advance(Flow& flow, Side from, const Header& header) const;
-  Fate refuse_inbound(const Tuple& outer, const Fate& seen) const;
   Fate refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen);
   Fate open(const Tuple& inner, const Arrival& arrival, const Fate& seen);
+  Fate expired(const Tuple& tuple, const Arrival& arrival, const Fate& seen);
+  Fate told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow);
+  using Allowances = std::map<std::pair<unsigned, unsigned>, std::pair<Time, Time>>;
+  bool allowed(Allowances& allowances, unsigned per_second, unsigned tenant, unsigned worker) const;
+  unsigned tenant_of(const Arrival& arrival) const;
+  bool no_destination(Address address, const Mapping& mapping) const;
   std::string refused_source(const Header& header, const Way& way) const;
   std::string refused_destination(const Header& header, const Mapping& mapping) const;
   bool permitted(const Header& header, const Mapping& mapping) const;
@@ -221,8 +227,9 @@ class NatSpec {
   std::map<Tuple, Tuple> inner_of_;     ///< by outer tuple
   std::map<Tuple, std::size_t> ports_;  ///< flows by outer tuple without its port
   std::vector<Flow> swept_away_;        ///< flows of earlier tables: gone, but perhaps still in the way
-  std::map<std::pair<unsigned, unsigned>, std::pair<Time, Time>> resets_;  ///< by tenant and worker: thousandths, when
-  std::map<std::pair<std::uint64_t, Address>, Interface> paired_;          ///< by mapping uid and environment
+  Allowances resets_;                   ///< by tenant and worker: thousandths left, and when that was
+  Allowances errors_;
+  std::map<std::pair<std::uint64_t, Address>, Interface> paired_;  ///< by mapping uid and environment
   std::map<Interface, InterfaceCounts> interface_counts_;
   std::map<unsigned, TenantCounts> tenant_counts_;
 };

@@ -50,7 +50,7 @@ void NatSpec::count(const Arrival& arrival, const Fate& fate) {
   const bool inside = arrival.side == Side::kInside;
   const Mapping* mapping = inside ? &table_.mappings.at(arrival.way.mapping) : nullptr;
   TenantCounts& tenant = tenant_counts_[inside ? mapping->tenant : table_.subnets.at(arrival.subnet).tenant];
-  if (fate.what == Fate::What::kAnswered) ++tenant.resets;
+  if (fate.what == Fate::What::kAnswered) ++(fate.reason == "no_flow" ? tenant.resets : tenant.errors);
   if (fate.what != Fate::What::kForwarded) ++tenant.drops;
   if (fate.reason == "tenant_flow_limit") ++tenant.limit_reached;
   if (fate.reason == "ports_exhausted" || fate.reason == "port_search_failed") ++tenant.exhausted;

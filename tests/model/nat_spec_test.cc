@@ -126,6 +126,7 @@ Scene scene_of(std::uint64_t seed) {
                     .workers = static_cast<std::uint16_t>(1 + seed % 4),
                     .flows = dice.one_in(2) ? 4096U : 24U,
                     .resets_per_second = dice.one_in(2) ? 100U : 2U,
+                    .errors_per_second = dice.one_in(2) ? 100U : 1U,
                     .timeouts = timeouts[seed / 2 % timeouts.size()],
                     .seed = seed,
                     // The clock wraps on the way.

@@ -127,6 +127,25 @@ Bytes reset_for(const Bytes& segment) {
   return answer;
 }
 
+Bytes error_about(const Bytes& packet, const IcmpError& error, Address source) {
+  const std::size_t quoted = packet.size() < 548 ? packet.size() : 548;
+  Bytes answer(28);
+  answer[0] = 0x45;
+  answer[1] = 0xc0;  // internetwork control
+  put(answer, 2, 2, static_cast<unsigned>(28 + quoted));
+  put(answer, 6, 2, 0x4000);  // DF
+  answer[8] = 64;
+  answer[9] = kIcmp;
+  put(answer, 12, 4, source);
+  put(answer, 16, 4, get(packet, 12, 4));
+  put(answer, 20, 1, error.type);
+  put(answer, 21, 1, error.code);
+  answer.insert(answer.end(), packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(quoted));
+  sum_up_ip(answer);
+  sum_up_transport(answer);
+  return answer;
+}
+
 std::string text_of(Address address) {
   return std::to_string(address >> 24) + '.' + std::to_string(address >> 16 & 255) + '.' +
          std::to_string(address >> 8 & 255) + '.' + std::to_string(address & 255);

@@ -44,6 +44,15 @@ unsigned checksum_field(const Bytes& packet);
 /// How a closed connection answers the segment (RFC 9293 3.10.7.1).
 Bytes reset_for(const Bytes& segment);
 
+/// What is said about a packet to its sender (RFC 792), by whom.
+struct IcmpError {
+  std::string reason = {};  ///< why the packet died
+  unsigned type = 0;
+  unsigned code = 0;
+};
+/// The whole of it, quoting as much of the packet as fits into 576 bytes (RFC 1812 4.3.2.3).
+Bytes error_about(const Bytes& packet, const IcmpError& error, Address source);
+
 std::string text_of(Address address);
 /// "tcp S 100.64.0.1:7 > 10.0.1.10:80 ttl 64, 45 bytes".
 std::string text_of(const Bytes& packet);

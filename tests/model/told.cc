@@ -1,7 +1,5 @@
 #include "tests/model/told.h"
 
-#include "dataplane/nat/answer.h"
-
 namespace hypernat::model {
 
 using dataplane::FlowView;
@@ -91,6 +89,7 @@ spec::Settings told(const NatWorld::Options& options) {
           .gateway = 0xa9fe6401,
           .workers = options.workers,
           .resets_per_second = options.resets_per_second,
+          .errors_per_second = options.errors_per_second,
           .flows = options.flows,
           .redirects = options.redirects,
           .tcp_opening = options.timeouts.tcp_opening,
@@ -124,7 +123,7 @@ spec::Arrival told(const NatWorld::Arrival& arrival) {
 }
 
 spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWorld& world) {
-  craft::Bytes came = arrival.datagram.bytes();
+  const craft::Bytes came = arrival.datagram.bytes();
   const craft::Seen tuple = craft::look_at(came);
   spec::Fate fate{.packet = outcome.bytes,
                   .opened = outcome.opened,
@@ -139,32 +138,28 @@ spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWor
                 .attachment = egress.attachment,
                 .mac = egress.environment_mac.bytes};
   };
+  const auto to_outside = [&] {
+    fate.interface = world.tables().interfaces.at(egress.interface).id;
+    fate.next_hop = world.neighbours()[egress.next_hop].address.host();
+  };
   switch (outcome.verdict) {
     case Verdict::kForward:
       fate.what = spec::Fate::What::kForwarded;
       if (arrival.side == dataplane::Side::kOutside) {
         to_inside();
       } else {
-        fate.interface = world.tables().interfaces.at(egress.interface).id;
-        fate.next_hop = world.neighbours()[egress.next_hop].address.host();
+        to_outside();
       }
       break;
-    case Verdict::kAnswered: {
+    case Verdict::kAnswered:
       fate.what = spec::Fate::What::kAnswered;
       fate.reason = name_of(outcome.drop);
-      to_inside();
-      dataplane::Packet packet;
-      packet.answer = outcome.answer;
-      packet.ip = reinterpret_cast<dataplane::Ipv4Header*>(came.data());
-      packet.l4 = came.data() + packet.ip->header_length();
-      packet.l4_length = static_cast<std::uint16_t>(came.size() - packet.ip->header_length());
-      packet.src = packet.ip->src();
-      packet.dst = packet.ip->dst();
-      fate.packet.resize(dataplane::kMaxAnswerBytes);
-      fate.packet.resize(dataplane::build_answer(
-          packet, std::span<std::uint8_t, dataplane::kMaxAnswerBytes>(fate.packet.data(), fate.packet.size())));
+      fate.packet = outcome.answer;
+      if (egress.interface == dataplane::kNone)
+        to_inside();
+      else
+        to_outside();
       break;
-    }
     case Verdict::kDrop:
       fate.reason = name_of(outcome.drop);
       break;

@@ -273,8 +273,8 @@ INSTANTIATE_TEST_SUITE_P(
                         Drop::bad_l4_header},
                     Bad{"tcp_offset_beyond_the_packet", kBench, with_byte(to_gateway() / kSegment, 14 + 20 + 12, 0x60),
                         Drop::bad_l4_header},
-                    Bad{"destination_unreachable", kBench, to_gateway() / icmp(3, 1), Drop::unsupported_icmp},
-                    Bad{"redirect", kBench, to_gateway() / icmp(5, 0), Drop::unsupported_icmp},
+                    Bad{"destination_unreachable", kBench, to_gateway() / icmp(3, 1), Drop::bad_quote},
+                    Bad{"redirect", kBench, to_gateway() / icmp(5, 0), Drop::icmp_redirect},
                     Bad{"timestamp", kBench, to_gateway() / icmp(13, 0), Drop::unsupported_icmp},
                     Bad{"echo_with_a_code", kBench, to_gateway() / icmp(8, 1), Drop::unsupported_icmp}),
     RowName{});

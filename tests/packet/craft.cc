@@ -90,6 +90,14 @@ Bytes l4_of(const Ip&, const Echo& echo, const Bytes& payload) {
   return out;
 }
 
+Bytes l4_of(const Ip&, const IcmpError& error, const Bytes& payload) {
+  Bytes out{error.type, error.code, 0, 0, error.pointer, error.length};
+  put16(out, error.mtu);
+  put(out, payload);
+  set16(out, 2, error.checksum.value_or(checksum_of(out)));
+  return out;
+}
+
 constexpr std::uint8_t protocol_of(const Udp&) {
   return 17;
 }
@@ -97,6 +105,9 @@ constexpr std::uint8_t protocol_of(const Tcp&) {
   return 6;
 }
 constexpr std::uint8_t protocol_of(const Echo&) {
+  return 1;
+}
+constexpr std::uint8_t protocol_of(const IcmpError&) {
   return 1;
 }
 
@@ -147,7 +158,9 @@ Seen look_at(const Bytes& packet) {
             .protocol = packet[9],
             .ip_checksum_right = complement_of(sum_of_words(packet.data(), header_length)) == 0};
   if (seen.protocol == 1) {
-    seen.src_port = seen.dst_port = get16(packet, header_length + 4);
+    seen.icmp_type = packet.at(header_length);
+    seen.icmp_code = packet.at(header_length + 1);
+    if (!quote_in(packet)) seen.src_port = seen.dst_port = get16(packet, header_length + 4);
     seen.l4_checksum_right = complement_of(l4_words) == 0;
     return seen;
   }
@@ -159,6 +172,28 @@ Seen look_at(const Bytes& packet) {
     seen.seq = get32(packet, header_length + 4);
     seen.ack = get32(packet, header_length + 8);
     seen.tcp_flags = packet.at(header_length + 13);
+  }
+  return seen;
+}
+
+std::optional<Bytes> quote_in(const Bytes& packet) {
+  const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
+  const std::uint8_t type = packet.at(header_length);
+  if (packet.at(9) != 1 || (type != 3 && type != 11 && type != 12)) return std::nullopt;
+  return Bytes(packet.begin() + static_cast<std::ptrdiff_t>(header_length + 8), packet.end());
+}
+
+Seen look_at_start(const Bytes& packet) {
+  const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
+  Seen seen{.src = to_string(Ipv4Address::from_host(get32(packet, 12))),
+            .dst = to_string(Ipv4Address::from_host(get32(packet, 16))),
+            .ttl = packet[8],
+            .protocol = packet[9]};
+  if (seen.protocol == 1) {
+    seen.src_port = seen.dst_port = get16(packet, header_length + 4);
+  } else {
+    seen.src_port = get16(packet, header_length);
+    seen.dst_port = get16(packet, header_length + 2);
   }
   return seen;
 }

@@ -56,9 +56,19 @@ struct Echo {
 };
 inline constexpr std::uint8_t kReply = 0;
 
+/// An ICMP error. The payload is what it quotes, and what follows that.
+struct IcmpError {
+  std::uint8_t type = 3;
+  std::uint8_t code = 1;
+  std::uint8_t pointer = 0;
+  std::uint8_t length = 0;  ///< of the quoted packet in 32-bit words (RFC 4884)
+  std::uint16_t mtu = 0;
+  std::optional<std::uint16_t> checksum = {};
+};
+
 struct Datagram {
   Ip ip;
-  std::variant<Udp, Tcp, Echo> l4;
+  std::variant<Udp, Tcp, Echo, IcmpError> l4;
   Bytes payload = {};
 
   Bytes bytes() const;
@@ -73,6 +83,13 @@ inline Datagram operator/(Ip ip, Tcp tcp) {
 inline Datagram operator/(Ip ip, Echo echo) {
   return {std::move(ip), std::move(echo)};
 }
+inline Datagram operator/(Ip ip, IcmpError error) {
+  return {std::move(ip), error};
+}
+inline Datagram operator/(Datagram datagram, Bytes payload) {
+  datagram.payload = std::move(payload);
+  return datagram;
+}
 inline Datagram operator/(Datagram datagram, std::string_view payload) {
   datagram.payload.assign(payload.begin(), payload.end());
   return datagram;
@@ -84,8 +101,10 @@ struct Seen {
   std::string dst;
   std::uint8_t ttl = 0;
   std::uint8_t protocol = 0;
-  std::uint16_t src_port = 0;  ///< echo: the identifier, in both
+  std::uint16_t src_port = 0;  ///< echo: the identifier, in both; of an ICMP error nothing
   std::uint16_t dst_port = 0;
+  std::uint8_t icmp_type = 0;
+  std::uint8_t icmp_code = 0;
   std::uint8_t tcp_flags = 0;
   std::uint32_t seq = 0;
   std::uint32_t ack = 0;
@@ -93,6 +112,11 @@ struct Seen {
   bool l4_checksum_right = false;  ///< by full recomputation; a UDP checksum of zero is right
 };
 Seen look_at(const Bytes& packet);
+
+/// What an ICMP error quotes, if it is one: from the quoted IPv4 header to the end.
+std::optional<Bytes> quote_in(const Bytes& packet);
+/// The ends of a packet of which only the start is there: addresses and ports, or the identifier in both ports.
+Seen look_at_start(const Bytes& packet);
 
 std::uint8_t tcp_flags_of(std::string_view letters);
 

@@ -99,7 +99,7 @@ TEST(Routes, decide_whom_the_flow_is_sent_to) {
   EXPECT_EQ(next_hop("10.0.1.10"), "10.0.1.10");
   EXPECT_EQ(next_hop("10.0.2.10"), "10.0.1.1");
   EXPECT_EQ(next_hop("8.8.8.8"), "10.0.1.1");
-  EXPECT_TRUE(world.outbound(udp_to("10.9.1.1")).dropped(Drop::no_route));
+  EXPECT_TRUE(world.outbound(udp_to("10.9.1.1")).answered(Drop::no_route));
 }
 
 TEST(Strangers, get_nothing_in_and_change_nothing) {
@@ -129,8 +129,8 @@ TEST(TimeToLive, goes_down_by_one_each_way_and_never_to_zero) {
   const auto from_client = [](std::uint8_t ttl) {
     return Ip{.src = kClient, .dst = kServer, .ttl = ttl} / Udp{.src = 4000, .dst = 53};
   };
-  EXPECT_TRUE(world.outbound(from_client(0)).dropped(Drop::ttl_expired));
-  EXPECT_TRUE(world.outbound(from_client(1)).dropped(Drop::ttl_expired));
+  EXPECT_TRUE(world.outbound(from_client(0)).answered(Drop::ttl_expired));
+  EXPECT_TRUE(world.outbound(from_client(1)).answered(Drop::ttl_expired));
   expect_untouched(world);
   const Outcome out = world.outbound(from_client(2));
   EXPECT_EQ(out.seen.ttl, 1);
@@ -138,7 +138,7 @@ TEST(TimeToLive, goes_down_by_one_each_way_and_never_to_zero) {
   const auto from_server = [&](std::uint8_t ttl) {
     return Ip{.src = kServer, .dst = kInterface, .ttl = ttl} / Udp{.src = 53, .dst = out.seen.src_port};
   };
-  EXPECT_TRUE(world.inbound(from_server(1)).dropped(Drop::ttl_expired));
+  EXPECT_TRUE(world.inbound(from_server(1)).answered(Drop::ttl_expired));
   EXPECT_EQ(world.inbound(from_server(2)).seen.ttl, 1);
 }
 

@@ -186,7 +186,7 @@ TEST(NewRoutes, govern_new_flows_only) {
   next.route_sets[0].routes.clear();
   world.publish(next);
   EXPECT_TRUE(world.outbound(query()).forwarded());
-  EXPECT_TRUE(world.outbound(query(4001)).dropped(Drop::no_route));
+  EXPECT_TRUE(world.outbound(query(4001)).answered(Drop::no_route));
 }
 
 TEST(NewTenantLimit, holds_for_the_next_opening) {

@@ -1,7 +1,7 @@
 // TCP through the NAT: what opens a flow, what each segment does to it, and what strangers get.
 #include <gtest/gtest.h>
 
-#include "dataplane/nat/reset.h"
+#include "dataplane/nat/answer.h"
 #include "dataplane/nat/tcp_state.h"
 #include "tests/packet/nat_world.h"
 
@@ -343,8 +343,8 @@ TEST(TcpReset, answers_by_the_rules_for_a_closed_connection) {
     row.answer.window = 0;
     craft::Bytes bytes = (Ip{.src = kClient, .dst = kServer} / row.segment / row.payload).bytes();
     const Packet packet = descriptor_of(bytes);
-    craft::Bytes answer(kResetBytes);
-    build_reset(packet, std::span<std::uint8_t, kResetBytes>(answer));
+    craft::Bytes answer(kMaxAnswerBytes);
+    answer.resize(build_answer(packet, std::span<std::uint8_t, kMaxAnswerBytes>(answer)));
     const Ip ip{.src = kServer, .dst = kClient, .ttl = 64, .identification = 0, .fragment = 0x4000};
     EXPECT_EQ(answer, (ip / row.answer).bytes()) << row.what;
   }
@@ -355,8 +355,11 @@ TEST(TcpReset, goes_back_the_way_the_segment_came_and_leaves_its_bytes_alone) {
   const auto segment = Ip{.src = "100.64.16.9", .dst = kServer} / Tcp{.src = 4000, .dst = 80, .flags = "A"};
   const Environment from{.mapping = 2, .worker_host = "192.0.2.12", .mac = {{2, 0, 0, 0, 0, 9}}, .attachment = 0};
   const Outcome outcome = world.outbound(from, segment);
-  ASSERT_EQ(outcome.verdict, Verdict::kAnswered);
+  ASSERT_TRUE(outcome.answered(Drop::no_flow)) << outcome.text();
   EXPECT_EQ(outcome.bytes, segment.bytes());
+  EXPECT_EQ(outcome.answer, (Ip{.src = kServer, .dst = "100.64.16.9", .identification = 0, .fragment = 0x4000} /
+                             Tcp{.src = 80, .dst = 4000, .flags = "R", .seq = 0, .window = 0})
+                                .bytes());
   EXPECT_EQ(to_string(outcome.egress.peer), "192.0.2.12");
   EXPECT_EQ(to_string(outcome.egress.environment_mac), "02:00:00:00:00:09");
   EXPECT_EQ(outcome.egress.mapping, world.tables().mapping_by_number.find(2));
@@ -381,7 +384,7 @@ TEST(TcpReset, is_limited_per_tenant_and_second) {
     int count = 0;
     for (int i = 0; i < segments; ++i) {
       const Outcome outcome = world.outbound({.mapping = mapping}, segment(static_cast<std::uint16_t>(1000 + i)));
-      if (outcome.verdict == Verdict::kAnswered)
+      if (outcome.answered(Drop::no_flow))
         ++count;
       else
         EXPECT_TRUE(outcome.dropped(Drop::reset_rate_limited)) << outcome.text();

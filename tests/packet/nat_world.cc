@@ -4,6 +4,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "dataplane/nat/answer.h"
+
 namespace hypernat::dataplane {
 namespace {
 
@@ -39,6 +41,26 @@ config::Interface interface(std::uint64_t uid, const std::string& address) {
 NatSecret secret_of(std::uint64_t seed) {
   return {.hash = {seed * 0x9e3779b97f4a7c15, seed * 0xbf58476d1ce4e5b9, seed * 0x94d049bb133111eb, seed + 1},
           .random = {seed * 0xd6e8feb86659fd93, seed * 0xa0761d6478bd642f}};
+}
+
+// The ends of the flow that a packet belongs to, as a packet of it in that direction has them: of an ICMP error those
+// of its quote, the other way round.
+struct Tuple {
+  HomeTuple ends;
+  Protocol protocol{};
+  Content content{};
+};
+Tuple tuple_of(const craft::Bytes& bytes) {
+  const auto quote = craft::quote_in(bytes);
+  const craft::Seen seen = quote ? craft::look_at_start(*quote) : craft::look_at(bytes);
+  const HomeTuple ends{.src = address_of(seen.src),
+                       .dst = address_of(seen.dst),
+                       .src_port = L4Port::from_host(seen.src_port),
+                       .dst_port = L4Port::from_host(seen.dst_port)};
+  if (!quote) return {.ends = ends, .protocol = Protocol{seen.protocol}, .content = Content::kDatagram};
+  return {.ends = {.src = ends.dst, .dst = ends.src, .src_port = ends.dst_port, .dst_port = ends.src_port},
+          .protocol = Protocol{seen.protocol},
+          .content = Content::kError};
 }
 
 }  // namespace
@@ -90,7 +112,7 @@ std::string Outcome::text() const {
     case Verdict::kDrop:
       return "dropped: " + std::string(name_of(drop));
     case Verdict::kAnswered:
-      return "reset";
+      return "answered, " + std::string(name_of(drop));
     case Verdict::kHandedOver:
       return "handed over";
     default:
@@ -132,6 +154,8 @@ NatWorld::NatWorld(const Options& options)
                                  .tenant_slots = 16,
                                  .interface_slots = 64,
                                  .resets_per_second = options.resets_per_second,
+                                 .errors_per_second = options.errors_per_second,
+                                 .attachments = {options.inside, options.outside},
                                  .lambda_vpc = prefix_of("100.64.0.0/10"),
                                  .gateway = address_of("169.254.100.1"),
                                  .timeouts = options.timeouts,
@@ -191,12 +215,7 @@ std::shared_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) co
   Packet& packet = delivery->packet;
   packet.frame = delivery->buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
-  const craft::Seen seen = craft::look_at(bytes);
-  const auto* ip = reinterpret_cast<const Ipv4Header*>(packet.frame);
-  delivery->worker = home_.worker_of(home_.hash({.src = ip->src(),
-                                                 .dst = ip->dst(),
-                                                 .src_port = L4Port::from_host(seen.src_port),
-                                                 .dst_port = L4Port::from_host(seen.dst_port)}));
+  delivery->worker = home_.worker_of(home_.hash(tuple_of(bytes).ends));
   return delivery;
 }
 
@@ -206,7 +225,7 @@ void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
   const craft::Bytes bytes = arrival.datagram.bytes();
   if (std::memcmp(delivery.buffer.get(), bytes.data(), bytes.size()) != 0)
     throw std::logic_error("a packet that was passed on is not as it came");
-  const craft::Seen seen = craft::look_at(bytes);
+  const Tuple tuple = tuple_of(bytes);
   Packet packet;
   packet.pass = delivery.packet.pass;
   packet.frame = delivery.buffer.get();
@@ -215,12 +234,13 @@ void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
   packet.ip = reinterpret_cast<Ipv4Header*>(packet.frame);
   packet.l4 = packet.frame + packet.ip->header_length();
   packet.l4_length = static_cast<std::uint16_t>(bytes.size() - packet.ip->header_length());
-  packet.protocol = Protocol{seen.protocol};
-  packet.tcp_flags = seen.tcp_flags;
-  packet.src = packet.ip->src();
-  packet.dst = packet.ip->dst();
-  packet.src_port = L4Port::from_host(seen.src_port);
-  packet.dst_port = L4Port::from_host(seen.dst_port);
+  packet.protocol = tuple.protocol;
+  packet.content = tuple.content;
+  packet.tcp_flags = craft::look_at(bytes).tcp_flags;
+  packet.src = tuple.ends.src;
+  packet.dst = tuple.ends.dst;
+  packet.src_port = tuple.ends.src_port;
+  packet.dst_port = tuple.ends.dst_port;
   if (arrival.side == Side::kInside) {
     packet.slot = tables.mapping_by_number.find(arrival.from.mapping);
     packet.peer = address_of(arrival.from.worker_host);
@@ -230,8 +250,7 @@ void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
     packet.slot = tables.subnet_by_number.find(arrival.subnet);
     packet.attachment = 1;
   }
-  packet.toeplitz =
-      home_.hash({.src = packet.src, .dst = packet.dst, .src_port = packet.src_port, .dst_port = packet.dst_port});
+  packet.toeplitz = home_.hash(tuple.ends);
   if (packet.slot == Tables::kMissing) drop_packet(packet, Drop::unknown_segment);
   delivery.packet = packet;
 }
@@ -304,9 +323,14 @@ void NatWorld::carry_all() {
 Outcome NatWorld::finish(const Delivery& delivery) {
   const Packet& packet = delivery.packet;
   const craft::Bytes bytes(packet.frame, packet.frame + packet.length);
+  craft::Bytes answer;
+  if (packet.verdict == Verdict::kAnswered) {
+    answer.resize(kMaxAnswerBytes);
+    answer.resize(build_answer(packet, std::span<std::uint8_t, kMaxAnswerBytes>(answer)));
+  }
   return {.verdict = packet.verdict,
           .drop = packet.drop,
-          .answer = packet.answer,
+          .answer = answer,
           .opened = packet.opened,
           .worker = delivery.worker,
           .passes = delivery.passes,

@@ -30,7 +30,7 @@ struct Environment {
 struct Outcome {
   Verdict verdict = Verdict::kPending;
   Drop drop{};
-  PacketAnswer answer;  ///< answered
+  craft::Bytes answer;  ///< of an answered packet: what the NAT says
   bool opened = false;
   std::uint16_t worker = 0;  ///< the last that had it
   std::uint32_t passes = 0;  ///< from worker to worker
@@ -41,6 +41,7 @@ struct Outcome {
 
   bool forwarded() const { return verdict == Verdict::kForward; }
   bool dropped(Drop reason) const { return verdict == Verdict::kDrop && drop == reason; }
+  bool answered(Drop reason) const { return verdict == Verdict::kAnswered && drop == reason; }
   /// For messages of failed expectations.
   std::string text() const;
 };
@@ -65,6 +66,9 @@ class NatWorld {
     std::size_t ring = 1024;  ///< packets on a ring between two workers
     std::uint32_t next_hops = 1024;
     std::uint32_t resets_per_second = 100;
+    std::uint32_t errors_per_second = 100;
+    AttachmentSize inside = {};   ///< of attachment 0
+    AttachmentSize outside = {};  ///< of attachment 1
     std::uint32_t buckets = 128;
     FlowTimeouts timeouts = {};
     std::uint64_t seed = 1;

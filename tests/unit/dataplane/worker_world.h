@@ -37,6 +37,7 @@ class WorkerWorld {
     std::uint16_t mtu = 1500;         ///< of every port
     std::uint32_t bench_mapping = 3;  ///< of the plain inside attachment
     DeviceWrites device_writes = {};  ///< what the devices complete, as `sent` does for them
+    std::uint32_t errors_per_second = 100;  ///< of each worker to each tenant
     bool device_hashes = false;
     Gathering::Options fragments = {};
     ToeplitzKey home_key = kMicrosoftKey;
