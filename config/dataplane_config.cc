@@ -10,6 +10,9 @@
 namespace hypernat::config {
 namespace {
 
+/// IPv4 and TCP headers without options (RFC 9293 3.7.1).
+constexpr std::uint16_t kTcpHeaders = 20 + 20;
+
 /// What a tunnel adds to an inner IPv4 packet: inner Ethernet, VXLAN (RFC 7348) or Geneve without options (RFC 8926),
 /// UDP and outer IPv4 headers.
 constexpr std::uint16_t kTunnelOverhead = 14 + 8 + 8 + 20;
@@ -90,6 +93,7 @@ class AttachmentCheck {
       loader_.refuse(at / "mtu", "an MTU of " + std::to_string(attachment.mtu),
                      "at most " + std::to_string(largest) + ", what port " + quote(port.name) + " leaves");
     }
+    if (!loader_.has(at / "mss")) attachment.mss = static_cast<std::uint16_t>(attachment.mtu - kTcpHeaders);
   }
 
   void settle_udp_port(AttachmentConfig& attachment, const Path& at) {

@@ -74,6 +74,8 @@ struct AttachmentConfig {
   std::optional<MappingNumber> mapping;  ///< set exactly on a plain inside attachment
   /// Largest inner IPv4 packet in bytes. The loader fills it: the port's MTU less what the tunnel adds.
   std::uint16_t mtu = 1500;
+  /// Largest TCP MSS that SYNs across it may announce, 0 for any. The loader fills it: the MTU less both headers.
+  std::uint16_t mss = 1460;
 
   // Tunnels (vxlan, geneve) only; `address` is always set there.
   std::optional<DeviceAddress> address;  ///< the tunnel's own end in the underlay

@@ -97,6 +97,8 @@ Schema<AttachmentConfig> attachment_schema() {
                 &AttachmentConfig::mapping, mapping_number(), "none")
       .optional({"mtu", "The largest inner IPv4 packet."}, &AttachmentConfig::mtu,
                 integer<std::uint16_t>(576, 9'600, "bytes"), "the port's, less 50 for a tunnel")
+      .optional({"mss", "The largest TCP MSS that SYNs across it, either way, may announce; 0 for any."},
+                &AttachmentConfig::mss, integer<std::uint16_t>(0, 9'560, "bytes"), "the mtu less 40")
       .optional({"address", "Tunnels only, and required there: the tunnel's own end and its prefix."},
                 &AttachmentConfig::address, device_address(), "none")
       .optional({"router", "Tunnels only: the way to peers outside the prefix."}, &AttachmentConfig::router,

@@ -22,6 +22,7 @@ Attachment compile(const config::AttachmentConfig& from, std::uint8_t index, std
   to.port = port;
   to.mapping = from.mapping ? to_number(*from.mapping) : kNone;
   to.mtu = from.mtu;
+  to.mss = from.mss;
   to.port_mac = port_mac;
   if (!to.is_tunnel()) return to;
   assert(from.address);

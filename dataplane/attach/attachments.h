@@ -25,6 +25,7 @@ struct Attachment {
   std::uint16_t port = 0;         ///< index into DataplaneConfig::ports
   std::uint32_t mapping = kNone;  ///< number, of a plain inside attachment
   std::uint16_t mtu = 1500;       ///< largest inner IPv4 packet
+  std::uint16_t mss = 1460;       ///< largest TCP MSS that SYNs may announce; 0: any
   MacAddress port_mac;
 
   // Tunnels only.

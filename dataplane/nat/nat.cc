@@ -6,6 +6,7 @@
 #include <string>
 
 #include "dataplane/flow/memory_node.h"
+#include "dataplane/nat/mss.h"
 #include "dataplane/nat/nat_state.h"
 #include "dataplane/nat/rewrite.h"
 #include "dataplane/nat/tcp_state.h"
@@ -252,6 +253,7 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
       wheel.disarm(flows, number);
       arm(number, now);
     }
+    if ((packet.tcp_flags & kTcpSyn) != 0) clamp_mss(packet.l4, largest_mss(flow));
   } else {
     flow.last_seen = now;
   }
@@ -282,6 +284,7 @@ void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t numbe
       wheel.disarm(flows, number);
       arm(number, now);
     }
+    if ((packet.tcp_flags & kTcpSyn) != 0) clamp_mss(packet.l4, largest_mss(flow));
   }
   rewrite_inbound(flow, *packet.ip, packet.l4);
   leave_inbound(packet, flow, number);
@@ -306,6 +309,13 @@ void Nat::State::depart_inbound(Packet& packet, const Flow& flow) {
 
 bool Nat::State::comes_another_way(const Packet& packet, const Flow& flow) {
   return packet.peer != flow.peer || packet.attachment != flow.attachment;
+}
+
+// Of the narrower of the two attachments, whichever way the SYN goes: segments of both directions cross both. 0: any.
+std::uint16_t Nat::State::largest_mss(const Flow& flow) const {
+  const std::uint16_t inside = options.attachments[flow.attachment].mss;
+  const std::uint16_t outside = options.attachments[tables->interfaces[flow.interface_slot].attachment].mss;
+  return inside == 0 || outside == 0 ? std::max(inside, outside) : std::min(inside, outside);
 }
 
 // Only a packet that opens anew may move a flow to another tunnel peer.

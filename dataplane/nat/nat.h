@@ -34,6 +34,7 @@ struct NatSecret {
 /// What fits through an attachment.
 struct AttachmentSize {
   std::uint16_t mtu = 0xffff;  ///< largest inner IPv4 packet
+  std::uint16_t mss = 0;       ///< largest TCP MSS that a SYN may announce; 0: any
 };
 
 class Nat {

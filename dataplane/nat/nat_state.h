@@ -46,6 +46,7 @@ struct Nat::State {
   void leave_inbound(Packet& packet, Flow& flow, std::uint32_t number);
   void depart_outbound(Packet& packet, const Flow& flow);
   void depart_inbound(Packet& packet, const Flow& flow);
+  std::uint16_t largest_mss(const Flow& flow) const;
   void carry_counts(Flow& flow, std::uint32_t number);
 
   // fragments.cc

@@ -214,7 +214,7 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
   options.resets_per_second = config_.limits.resets_per_second;
   options.errors_per_second = config_.limits.icmp_errors_per_second;
   for (const Attachment& attachment : attachments_->all())
-    options.attachments[attachment.index] = {.mtu = attachment.mtu};
+    options.attachments[attachment.index] = {.mtu = attachment.mtu, .mss = attachment.mss};
   options.lambda_vpc = config_.lambda_vpc.prefix;
   options.gateway = config_.lambda_vpc.gateway.address;
   options.timeouts = {.tcp_opening = milliseconds(config_.timeouts.tcp_opening),

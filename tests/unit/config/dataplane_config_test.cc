@@ -53,6 +53,7 @@ TEST(DataplaneConfig, IsReadWithDefaultsForWhatIsLeftOut) {
   hosts.port = "p0";
   hosts.encapsulation = Encapsulation::kVxlan;
   hosts.mtu = 1450;
+  hosts.mss = 1410;
   hosts.address = DeviceAddress{Ipv4Address::of(192, 0, 2, 1), 24};
   hosts.router = Ipv4Address::of(192, 0, 2, 254);
   hosts.peers = {{Ipv4Address::of(192, 0, 2, 0), 24}};
@@ -107,6 +108,24 @@ TEST(DataplaneConfig, TakesAPlainInsideAttachmentWithItsMapping) {
   EXPECT_EQ(config.attachments[0].mapping, MappingNumber{16777215});
   EXPECT_EQ(config.attachments[1].mapping, std::nullopt);
   EXPECT_EQ(config.attachments[1].mtu, 1500);
+  EXPECT_EQ(config.attachments[1].mss, 1460);
+}
+
+TEST(DataplaneConfig, DerivesTheMssFromTheMtuUnlessItIsGiven) {
+  const auto config_with = [](const std::string& keys) {
+    return parse_dataplane_config(
+               "node: a\nports: [{name: p, device: d, mtu: 9000}]\n"
+               "attachments:\n"
+               "  - {name: in, side: inside, port: p, encapsulation: vlan}\n"
+               "  - {name: out, side: outside, port: p, encapsulation: plain" +
+                   keys + "}\n",
+               "f")
+        .attachments[1];
+  };
+  EXPECT_EQ(config_with("").mss, 8960);
+  EXPECT_EQ(config_with(", mtu: 1400").mss, 1360);
+  EXPECT_EQ(config_with(", mss: 1300").mss, 1300);
+  EXPECT_EQ(config_with(", mss: 0").mss, 0) << "for any";
 }
 
 TEST(DataplaneConfig, TakesATaggedAndAnUntaggedAttachmentOnOnePort) {

@@ -149,7 +149,7 @@ void WorkerWorld::make_workers() {
     nat.flows = options_.flows;
     nat.errors_per_second = options_.errors_per_second;
     for (const Attachment& attachment : attach_.attachments.all())
-      nat.attachments[attachment.index] = {.mtu = attachment.mtu};
+      nat.attachments[attachment.index] = {.mtu = attachment.mtu, .mss = attachment.mss};
     nat.lambda_vpc = attach_.attachments.lambda_vpc();
     nat.gateway = attach_.attachments.gateway();
     nat.secret = {.hash = {1, 2, 3, 4}, .random = {5, 6}};
