@@ -5,7 +5,8 @@
                              router     ├─ a seeded shuffler ───────────── acme-mixed   10.0.5.20
                              10.0.1.1   └─ masquerade ──────────────────── internet     203.0.113.20
 
-Each road ends at a namespace with two services: one hands out a file, the other answers a file with its checksum.
+Each road ends at a namespace with two services: one hands out a file, the other answers a file with its checksum. The
+outside is 1400 bytes wide where environments and servers have 1450, so that the NAT is a narrow place as well.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import topology
 from machine import Process, ip, make_namespace, run, wait_for, write_setting
 from support import ROOT
 
+OUTSIDE_MTU = 1400
 NARROW_MTU = 1300
 FILE_PORT, SUM_PORT = 19, 9
 FILE_BYTES = 3 << 20
@@ -26,18 +28,25 @@ NARROW = "10.0.7.20"
 LOSSY = "10.0.4.20"
 MIXED = "10.0.5.20"
 INTERNET = "203.0.113.20"
+BLACKHOLE = "198.18.0.20"
 ROADS = {"acme-narrow": NARROW, "acme-lossy": LOSSY, "acme-mixed": MIXED, "internet": INTERNET}
 
 PORTS = "  - {name: inside0, device: net_tap0}\n  - {name: outside0, device: net_tap1}"
 ATTACHMENTS = (
     f"  - {{name: hosts, side: inside, port: inside0, encapsulation: vxlan, address: {topology.DATAPLANE_INSIDE}/24}}\n"
-    f"  - {{name: tenants, side: outside, port: outside0, encapsulation: vxlan, address: {topology.DATAPLANE_OUTSIDE}/24}}")
+    f"  - {{name: tenants, side: outside, port: outside0, encapsulation: vxlan, address: {topology.DATAPLANE_OUTSIDE}/24,"
+    f" mtu: {OUTSIDE_MTU}}}")
 DEVICES = [f"net_tap{number},iface={tap}" for number, tap in enumerate(topology.TAPS)]
 
 
 def table():
-    """Everything that is not in the subnet goes to its router."""
-    return test_dataplane.table().replace("10.0.0.0/16, target: router", "0.0.0.0/0, target: router")
+    """acme's route table leads everywhere but into a blackhole; globex's knows its VPC only."""
+    local = "{prefix: 10.0.1.0/24, target: local}"
+    acme = f"[{{prefix: 0.0.0.0/0, target: router}}, {local}, {{prefix: 198.18.0.0/15, target: blackhole}}]"
+    globex = f"[{{prefix: 10.0.0.0/16, target: router}}, {local}]"
+    text = test_dataplane.table().replace(test_dataplane.ROUTES, f"[{acme}, {globex}]")
+    segment = f"segment: {topology.TENANTS[1].segment},"
+    return text.replace(segment, f"{segment} route_set: 1,")
 
 
 def cable(near, near_address, far, far_address, mtu=1500):
@@ -109,8 +118,16 @@ class Crossroads:
     def _make_internet(self):
         """Nobody out there has a route to the VPC: without the gateway's translation no answer comes back."""
         cable("acme", "203.0.113.1", "internet", INTERNET)
+        self.open_gateway()
+
+    def open_gateway(self):
+        ip("link set internet up", "acme")
         nft("acme", "table ip gateway {", "  chain postrouting {", "    type nat hook postrouting priority srcnat;",
             "    oifname internet masquerade", "  }", "}")
+
+    def close_gateway(self):
+        nft("acme", "delete table ip gateway")
+        ip("link set internet down", "acme")
 
     def _serve(self, namespace, address):
         for port, command in ((FILE_PORT, f"cat {self.file}"), (SUM_PORT, "sha256sum")):

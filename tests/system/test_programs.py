@@ -1,6 +1,8 @@
 """Programs that people use, on the roads that they meet: each is run as it is, and believed in what it prints."""
 
 import json
+import re
+import time
 import unittest
 
 import crossroads
@@ -12,6 +14,7 @@ from machine import Process, run, wait_for
 ENVIRONMENT = "wh1"
 STUN = ("10.0.1.60", "10.0.1.61")
 STUN_PORT = 3478
+AT_ONCE = 0.8  # seconds: less than that after which a program would ask again
 TIMES = 10 if support.LONG else 1
 SECONDS = 10 if support.LONG else 1
 
@@ -129,3 +132,43 @@ class Programs(test_dataplane.DataplaneTestCase):
     def test_gateway_of_the_tenant_leads_beyond_its_vpc(self):
         self.download(crossroads.INTERNET)
         inside("ping", "-q", "-c", "2", "-i", "0.2", "-W", "2", crossroads.INTERNET)
+
+    def check_unreachable(self, environment, address):
+        """A connection fails at once, and by the right name; so does a ping."""
+        began = time.monotonic()
+        done = run("socat", "-u", f"TCP4:{address}:{crossroads.FILE_PORT},connect-timeout=5", "-", namespace=environment, check=False)
+        self.assertLess(time.monotonic() - began, AT_ONCE, done.stderr)
+        self.assertIn("Network is unreachable", done.stderr)
+        done = run("ping", "-c", "1", "-W", "2", address, namespace=environment, check=False)
+        self.assertIn("Destination Net Unreachable", done.stdout)
+
+    def test_without_a_way_everything_is_unreachable_at_once(self):
+        rows = {"no route in the table": ("wh2", crossroads.INTERNET), "a blackhole": (ENVIRONMENT, crossroads.BLACKHOLE)}
+        for title, (environment, address) in rows.items():
+            with self.subTest(title):
+                self.check_unreachable(environment, address)
+        self.world.close_gateway()
+        self.addCleanup(self.world.open_gateway)
+        with self.subTest("a route, but no gateway"):
+            self.check_unreachable(ENVIRONMENT, crossroads.INTERNET)
+
+    def test_traceroute_sees_every_hop(self):
+        hops = [test_dataplane.GATEWAY, topology.ROUTER, crossroads.BEND, crossroads.NARROW]
+        for mode in ("--udp", "--icmp", "--tcp"):
+            with self.subTest(mode):
+                done = inside("traceroute", "-n", "-q", "1", "-w", "2", "-m", "8", mode, crossroads.NARROW)
+                self.assertEqual(re.findall(r"(?m)^ *\d+ +(\S+)", done.stdout), hops, done.stdout)
+
+    def test_what_is_too_big_for_the_outside_is_told_the_size_that_fits(self):
+        inside("ip", "route", "flush", "cache")
+        largest = crossroads.OUTSIDE_MTU - 28
+        inside("ping", "-q", "-c", "1", "-W", "2", "-M", "do", "-s", largest, topology.WEB)
+        done = inside("ping", "-c", "1", "-W", "2", "-M", "do", "-s", largest + 1, topology.WEB, check=False)
+        self.assertIn(f"From {test_dataplane.GATEWAY} icmp_seq=1 Frag needed and DF set (mtu = {crossroads.OUTSIDE_MTU})", done.stdout)
+
+    def test_tcp_finds_the_narrow_place_of_its_path(self):
+        inside("ip", "route", "flush", "cache")
+        self.upload(crossroads.NARROW)
+        route = inside("ip", "route", "get", crossroads.NARROW).stdout
+        self.assertIn(f"mtu {crossroads.NARROW_MTU}", route)
+        self.download(crossroads.NARROW)
