@@ -95,6 +95,12 @@ class Programs(test_dataplane.DataplaneTestCase):
                 self.assertGreater(received["packets"], 200 * SECONDS)
                 self.assertLess(received["lost_percent"], 2)
 
+        for way, reverse in (("out", []), ("in", ["--reverse"])):
+            with self.subTest(f"UDP in fragments {way}"):
+                received = self.iperf("--udp", "--bitrate", "8M", "--length", 8000, *reverse)["sum_received"]
+                self.assertGreater(received["packets"], 60 * SECONDS)
+                self.assertLess(received["lost_percent"], 2)
+
     def test_wrk_holds_a_thousand_connections_without_an_error(self):
         done = inside("wrk", "--connections", 1000, "--threads", 1, "--duration", f"{SECONDS + 1}s", "--timeout", "30s",
                       f"http://{topology.WEB}/")
@@ -172,3 +178,10 @@ class Programs(test_dataplane.DataplaneTestCase):
         route = inside("ip", "route", "get", crossroads.NARROW).stdout
         self.assertIn(f"mtu {crossroads.NARROW_MTU}", route)
         self.download(crossroads.NARROW)
+
+    def test_pings_of_every_size_come_back_over_the_narrow_road(self):
+        """Cut by the environment, by the NAT, and by a router behind it."""
+        fits = crossroads.OUTSIDE_MTU - 28
+        for size in (1, 56, crossroads.NARROW_MTU - 27, fits, fits + 1, 2000, 9000, 60_000):
+            with self.subTest(f"{size} bytes"):
+                inside("ping", "-q", "-c", "1", "-W", "5", "-M", "dont", "-s", size, crossroads.NARROW)
