@@ -118,8 +118,8 @@ class Caller:
         self._expect_own(answer, f"{self.tenant} {hashlib.sha256(data).hexdigest()}".encode())
 
     async def _echo(self):
-        """UDP may lose a packet, not five one after another."""
-        question = self.random.randbytes(self.random.randint(8, 1300))
+        """UDP may lose a packet, not five one after another; one in four goes in fragments, and comes back so."""
+        question = self.random.randbytes(self.random.randint(8, self.random.choice([1300, 1300, 1300, 20_000])))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.setblocking(False)
             udp.bind((self.random.choice(self.sources), 0))
