@@ -1,0 +1,50 @@
+#include "tests/bench/dataplane/latency.h"
+
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "tests/bench/dataplane/journey.h"
+
+namespace hypernat::bench {
+
+void measure_latency(const World::Options& options, Report& report) {
+  constexpr std::uint32_t kMeasuredPackets = 3'000'000;
+  constexpr std::uint32_t kTimedPackets = 1'000'000;
+  World world(options);
+  world.open(0, options.flows);
+  const double cycles_per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
+  const std::vector<Draw> draws = world.draws(Side::kInside, world.uniform(kTimedPackets));
+  MemoryPort& in = world.port(Side::kInside);
+  in.offer(0, world.frame(Side::kInside), draws);
+  const double full = quantile(cycles_of_rounds(world, kMeasuredPackets), 0.5);
+  in.pause(0);
+  world.settle();
+  for (const int share : {10, 50, 90}) {
+    const double interval = full * 100 / share;
+    std::vector<double> late;
+    late.reserve(kTimedPackets);
+    const std::uint64_t start = rte_rdtsc() + rte_get_tsc_hz() / 1000;
+    world.port(Side::kOutside).watch(0, [&](std::span<const std::uint8_t>) {
+      const double due = static_cast<double>(start) + static_cast<double>(late.size()) * interval;
+      late.push_back((static_cast<double>(rte_rdtsc()) - due) / cycles_per_us);
+    });
+    in.offer_once(0, world.frame(Side::kInside), draws);
+    in.pace(0, start, interval);
+    while (late.size() < kTimedPackets) world.worker().step(world.now);
+    in.pause(0);
+    world.port(Side::kOutside).unwatch(0);
+    world.check_accounts();
+    for (const auto& [name, rank] : {std::pair{"p50", 0.5}, std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}}) {
+      report.add({.measure = "latency",
+                  .setting = std::to_string(share) + " % " + name,
+                  .flows = options.flows,
+                  .unit = "us",
+                  .samples = {quantile(late, rank)}});
+    }
+  }
+}
+
+}  // namespace hypernat::bench
