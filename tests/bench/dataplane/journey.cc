@@ -14,7 +14,6 @@ namespace hypernat::bench {
 namespace {
 
 constexpr std::uint32_t kSample = 65'536;
-constexpr std::uint32_t kDraws = 48 * kSample;
 constexpr std::uint32_t kChecked = 2 * kSample;
 constexpr double kZipfExponent = 0.99;
 
@@ -93,20 +92,20 @@ void measure_journey(const JourneyPlan& plan, Report& report) {
     report.add(physics.measure(run));
     for (const Order order : plan.orders) {
       for (const Side side : {Side::kInside, Side::kOutside}) {
-        const std::vector<Draw> draws =
-            world.draws(side, order == Order::kUniform ? world.uniform(kDraws) : world.zipf(kDraws, kZipfExponent));
+        const std::vector<Draw> draws = world.draws(
+            side, order == Order::kUniform ? world.uniform(plan.packets) : world.zipf(plan.packets, kZipfExponent));
         const std::string setting = where + " " + name_of(side) + " " + name_of(order);
         world.port(side).offer(0, world.frame(side), draws);
         report.add({.measure = "floor",
                     .setting = setting,
                     .flows = plan.world.flows,
                     .run = run,
-                    .samples = cycles_of_floor(world, side, kDraws / 4)});
+                    .samples = cycles_of_floor(world, side, plan.packets / 4)});
         report.add({.measure = "journey",
                     .setting = setting,
                     .flows = plan.world.flows,
                     .run = run,
-                    .samples = cycles_of_rounds(world, kDraws)});
+                    .samples = cycles_of_rounds(world, plan.packets)});
         world.port(side).pause(0);
         world.settle();
         world.check_accounts();

@@ -13,6 +13,7 @@ enum class Order : std::uint8_t { kUniform, kZipf };
 struct JourneyPlan {
   World::Options world;
   std::uint32_t runs = 3;
+  std::uint32_t packets = 48 * 65'536;  ///< of each figure
   std::vector<Order> orders{Order::kUniform, Order::kZipf};
 };
 

@@ -54,7 +54,11 @@ int run(int count, char** arguments) {
   std::map<std::string, std::function<void(Report&)>> measures;
   auto* journey = command("journey", "packets of open flows, both directions, beside the floor and the physics");
   journey->add_option("--runs", runs)->capture_default_str();
-  measures["journey"] = [&](Report& report) { measure_journey({.world = world, .runs = runs}, report); };
+  std::uint32_t packets = JourneyPlan{}.packets;
+  journey->add_option("--packets", packets, "of each figure; few for a profiler")->capture_default_str();
+  measures["journey"] = [&](Report& report) {
+    measure_journey({.world = world, .runs = runs, .packets = packets}, report);
+  };
 
   std::vector<std::uint32_t> standing{0};
   auto* opening = command("opening", "new flows, at a table with flows");

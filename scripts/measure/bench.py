@@ -1,0 +1,162 @@
+"""scripts/bench: runs hypernat-bench for every measure, keeps what it says, and makes a table and a picture of it.
+
+A figure is a median; a ratio is formed within one run and then the median of the runs is taken, so that a disturbance
+of the machine hits both of its sides.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.append(str(ROOT / "scripts/lab"))
+
+import hugepages  # noqa: E402
+import picture  # noqa: E402
+import tables  # noqa: E402
+
+PROGRAM = ROOT / "build/tests/bench/dataplane/hypernat-bench"
+HUGE_BYTES = 5 << 30
+MILLION = 1_000_000
+
+
+class CannotMeasure(Exception):
+    """What could not be measured, and why."""
+
+
+class Bench:
+    """Runs measures, each in a process of its own, and gathers their figures."""
+
+    def __init__(self, huge, runs):
+        self.huge = huge
+        self.runs = runs
+        self.figures = []
+        self.tsc_hz = 0
+        # The machine's interrupts mostly land on CPU 0; a lone measure takes the last one.
+        self.cpus = sorted(os.sched_getaffinity(0))
+
+    def eal(self, lcores):
+        memory = "--in-memory" if self.huge else "--no-huge --no-shconf -m 6000"
+        return f"{memory} --lcores {lcores}"
+
+    def run(self, name, *arguments, lcores=None):
+        lcores = lcores or f"0@{self.cpus[-1]}"
+        command = [PROGRAM, "--eal", self.eal(lcores), name, *map(str, arguments)]
+        print(f"  {name} {' '.join(map(str, arguments))}", file=sys.stderr, flush=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise CannotMeasure(f"{name} {' '.join(map(str, arguments))}: {done.stderr.strip().splitlines()[-1:]}")
+        answer = json.loads(done.stdout)
+        self.tsc_hz = answer["tsc_hz"]
+        for figure in answer["figures"]:
+            self.figures.append({**figure, "arguments": list(map(str, arguments)), "command": name})
+
+    def beside_main(self, workers):
+        """Lcores for so many workers, the main one asleep on the first CPU."""
+        return ",".join([f"0@{self.cpus[0]}"] + [f"{n + 1}@{self.cpus[(n + 1) % len(self.cpus)]}" for n in range(workers)])
+
+
+def journey(bench, sizes):
+    for encapsulation in ("plain", "vlan", "vxlan"):
+        for flows in sizes:
+            bench.run("journey", "--encapsulation", encapsulation, "--flows", flows, "--runs", bench.runs)
+
+
+def opening(bench, sizes):
+    bench.run("opening", "--flows", MILLION, "--standing", 0)
+    bench.run("opening", "--flows", MILLION, "--standing", 0, "--protocol", "tcp")
+    bench.run("opening", "--standing", MILLION)
+    if max(sizes) > MILLION:
+        bench.run("opening", "--standing", 9 * MILLION)
+    bench.run("last-ports")
+    bench.run("connections", "--flows", 262_144)
+    bench.run("expiry", "--flows", MILLION)
+
+
+def latency(bench, sizes):
+    for flows in sizes[1:3]:
+        bench.run("latency", "--flows", flows)
+
+
+def scale(bench, sizes):
+    largest = max(sizes)
+    bench.run("memory", "--flows", largest, "--remotes", max(1, round(largest / 64_500)))
+    bench.run("memory", "--flows", largest, "--remotes", largest)
+    if len(bench.cpus) > 1:
+        bench.run("workers", "--flows", MILLION, lcores=bench.beside_main(2))
+        bench.run("workers", "--flows", 65_536, "--spread", "one-queue", lcores=bench.beside_main(2))
+    for mappings in (1, 100, 10_000, 100_000):
+        bench.run("journey", "--encapsulation", "vxlan", "--flows", MILLION, "--mappings", mappings, "--runs", bench.runs)
+    bench.run("reload", "--encapsulation", "vxlan", "--flows", MILLION, "--mappings", 100_000, lcores=bench.beside_main(1))
+
+
+MEASURES = {"journey": journey, "opening": opening, "latency": latency, "scale": scale}
+
+
+def machine(bench):
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        processor = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
+    dpdk = subprocess.run(["pkg-config", "--modversion", "libdpdk"], check=False, capture_output=True, text=True)
+    return {"processor": processor, "cpus": len(bench.cpus), "kernel": platform.release(), "tsc_hz": bench.tsc_hz,
+            "dpdk": dpdk.stdout.strip(), "pages": "2 MiB" if bench.huge else "4 KiB", "pinned_to": bench.cpus[-1],
+            "load_before": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"), "seed": 1}
+
+
+def write(bench, about, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    medians = [{name: value for name, value in figure.items() if name != "samples"} for figure in bench.figures]
+    (folder / "results.json").write_text(json.dumps({"machine": about, "figures": medians}, indent=1), encoding="utf-8")
+    with open(folder / "samples.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["command", "arguments", "measure", "setting", "flows", "run", "unit", "sample"])
+        for figure in bench.figures:
+            for sample in figure["samples"]:
+                writer.writerow([figure["command"], " ".join(figure["arguments"]), figure["measure"], figure["setting"],
+                                 figure["flows"], figure["run"], figure["unit"], f"{sample:.2f}"])
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", choices=list(MEASURES))
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--into", type=pathlib.Path, default=ROOT / "results/bench")
+    parser.add_argument("--no-huge", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    loan = hugepages.Hugepages(HUGE_BYTES // hugepages.BYTES_PER_PAGE)
+    huge = not arguments.no_huge and loan.reserve()
+    bench = Bench(huge, runs=1 if arguments.quick else 3)
+    about = machine(bench)
+    sizes = [1000, 65_536, MILLION] if arguments.quick else [1000, 65_536, MILLION, 10 * MILLION]
+    try:
+        for name in arguments.only or MEASURES:
+            MEASURES[name](bench, sizes)
+        if arguments.peers:
+            import peers  # pylint: disable=import-outside-toplevel
+            peers.measure(bench, sizes)
+    except CannotMeasure as problem:
+        print(f"scripts/bench: {problem}", file=sys.stderr)
+        return 1
+    finally:
+        loan.release()
+    about["tsc_hz"] = bench.tsc_hz
+    write(bench, about, arguments.into)
+    print(tables.text(bench.figures, about))
+    picture.draw(bench.figures, about, arguments.into)
+    print(f"written: {arguments.into}/results.json, samples.csv, bench.svg, bench.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

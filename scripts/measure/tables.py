@@ -1,0 +1,107 @@
+"""The figures of scripts/bench as tables for people."""
+
+import statistics
+
+
+def runs_of(figures, measure, flows, setting=None, command=None, arguments=()):
+    """Values by run of the figures that are meant."""
+    return {figure["run"]: figure["value"] for figure in figures
+            if figure["measure"] == measure and figure["flows"] == flows and setting in (None, figure["setting"])
+            and command in (None, figure["command"]) and all(word in figure["arguments"] for word in arguments)}
+
+
+def median(values):
+    values = list(values)
+    return statistics.median(values) if values else float("nan")
+
+
+def journeys(figures):
+    """One entry for each (encapsulation, flows, order, mappings): what its runs gave, floor and physics beside it."""
+    entries = {}
+    for figure in figures:
+        if figure["measure"] != "journey":
+            continue
+        encapsulation, direction, order = figure["setting"].split(" ", 2)
+        mappings = option(figure["arguments"], "--mappings", "1")
+        key = (encapsulation, figure["flows"], order, int(mappings))
+        entries.setdefault(key, {}).setdefault(direction, {})[figure["run"]] = figure["value"]
+    return {key: with_floor(figures, key, directions) for key, directions in entries.items()}
+
+
+def option(arguments, name, default):
+    return arguments[arguments.index(name) + 1] if name in arguments else default
+
+
+def with_floor(figures, key, directions):
+    encapsulation, flows, order, mappings = key
+    mine = [figure for figure in figures if figure["command"] == "journey" and figure["flows"] == flows
+            and option(figure["arguments"], "--encapsulation", "plain") == encapsulation
+            and int(option(figure["arguments"], "--mappings", "1")) == mappings]
+    physics = runs_of(mine, "physics", flows)
+    rows = []
+    for run in directions["outbound"]:
+        floors = {direction: runs_of(mine, "floor", flows, f"{encapsulation} {direction} {order}")[run]
+                  for direction in directions}
+        raw = {direction: directions[direction][run] for direction in directions}
+        net = statistics.mean(raw[direction] - floors[direction] for direction in directions)
+        rows.append({"raw": raw, "floor": statistics.mean(floors.values()), "net": net, "physics": physics[run],
+                     "ratio": net / physics[run]})
+    return {"outbound": median(row["raw"]["outbound"] for row in rows),
+            "inbound": median(row["raw"]["inbound"] for row in rows),
+            **{name: median(row[name] for row in rows) for name in ("floor", "net", "physics", "ratio")}}
+
+
+def count(number):
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if number >= size:
+            return f"{number / size:g} {letter}" if number % size == 0 else f"{number / 1024:g} k"
+    return str(number)
+
+
+def journey_table(figures, tsc_hz):
+    entries = journeys(figures)
+    if not entries:
+        return []
+    lines = ["Journey, TSC cycles per packet (the net figure is the mean of both directions without the floor)", "",
+             f"{'on both sides':<14}{'flows':>8}{'mappings':>10}  {'order':<10}{'outbound':>9}{'inbound':>9}{'floor':>7}{'net':>8}"
+             f"{'physics':>9}{'ratio':>7}{'Mpps':>7}"]
+    for (encapsulation, flows, order, mappings), entry in sorted(entries.items()):
+        raw = (entry["outbound"] + entry["inbound"]) / 2
+        lines.append(f"{encapsulation:<14}{count(flows):>8}{count(mappings):>10}  {order:<10}{entry['outbound']:>9.0f}"
+                     f"{entry['inbound']:>9.0f}{entry['floor']:>7.0f}{entry['net']:>8.0f}{entry['physics']:>9.0f}"
+                     f"{entry['ratio']:>7.2f}{tsc_hz / raw / 1e6:>7.1f}")
+    return lines + [""]
+
+
+def opening_table(figures, tsc_hz):
+    lines = []
+    for figure in figures:
+        if figure["measure"] == "opening":
+            floors = [other["value"] for other in figures if other["measure"] == "floor" and other["flows"] == figure["flows"]
+                      and other["setting"] == f"opening {figure['setting']}"]
+            net = figure["value"] - median(floors)
+            lines.append(f"{figure['setting']:<28}{count(figure['flows']):>10} there {net:>9.0f} cycles {tsc_hz / net / 1e6:>7.2f} M/s")
+        elif figure["measure"] in ("one remote", "connection"):
+            lines.append(f"{figure['measure'] + ', ' + figure['setting']:<44} {figure['value']:>9.0f} cycles")
+    return ["New flows, one core", ""] + lines + [""] if lines else []
+
+
+def plain_table(figures, measures, title):
+    lines = [f"{figure['measure']:<14}{figure['setting']:<34}{count(figure['flows']):>10} {figure['value']:>12.2f} {figure['unit']}"
+             for figure in figures if figure["measure"] in measures]
+    return [title, ""] + lines + [""] if lines else []
+
+
+def text(figures, about):
+    lines = [f"{about['processor']}, {about['cpus']} CPUs, {about['tsc_hz'] / 1e9:.2f} GHz TSC, DPDK {about['dpdk']}, "
+             f"{about['pages']} pages, pinned to CPU {about['pinned_to']}, load before {about['load_before']:.2f}, "
+             f"{about['date']}", ""]
+    lines += journey_table(figures, about["tsc_hz"])
+    lines += opening_table(figures, about["tsc_hz"])
+    lines += plain_table(figures, ["expiry"], "A million flows expire while others are forwarded")
+    lines += plain_table(figures, ["latency"], "Added latency, from the time a packet was due")
+    lines += plain_table(figures, ["memory"], "Memory, all in")
+    lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
+    lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")
+    lines += plain_table(figures, ["peer"], "Peers, the same work")
+    return "\n".join(lines)
