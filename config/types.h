@@ -7,11 +7,14 @@
 #include <array>
 #include <bit>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace hypernat {
 
@@ -72,8 +75,22 @@ struct MacAddress {
   constexpr bool is_zero() const { return bytes == std::array<std::uint8_t, 6>{}; }
   constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
   constexpr auto operator<=>(const MacAddress&) const = default;
+  // Every frame's is compared: two loads rather than a call.
+  constexpr bool operator==(const MacAddress& other) const {
+    if (std::is_constant_evaluated()) return bytes == other.bytes;
+    return load<std::uint32_t>(0) == other.load<std::uint32_t>(0) &&
+           load<std::uint16_t>(4) == other.load<std::uint16_t>(4);
+  }
 
   static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+
+ private:
+  template <typename Word>
+  Word load(std::size_t at) const {
+    Word word;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    return word;
+  }
 };
 
 /// An IPv4 prefix; the bits beyond `length` are zero in every prefix that `parse` or `covering` made.

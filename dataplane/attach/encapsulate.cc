@@ -19,6 +19,8 @@ std::uint8_t* prepend(const Header& header, std::uint8_t* payload) {
   return payload;
 }
 
+}  // namespace
+
 std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload) {
   const VlanHeader vlan{.tci_be = swap16(static_cast<std::uint16_t>(headers.segment_id)),
                         .ether_type_be = swap16(headers.ether_type)};
@@ -58,31 +60,6 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, 
   return prepend_ethernet(
       {.dst = headers.underlay_mac.bytes, .src = attachment.port_mac.bytes, .ether_type_be = swap16(kEtherTypeIpv4)},
       frame);
-}
-
-bool writes_tag(const Attachment& attachment, DeviceWrites device) {
-  return attachment.encapsulation == Encapsulation::kVlan && !device.has(DeviceWrites::kVlanTag);
-}
-
-}  // namespace
-
-std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload) {
-  return prepend(header, payload);
-}
-
-std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrites device) {
-  if (attachment.is_tunnel()) return kMaxFrameHeaders;
-  return sizeof(EthernetHeader) + (writes_tag(attachment, device) ? sizeof(VlanHeader) : 0);
-}
-
-std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
-                          std::uint8_t* payload, std::uint32_t payload_length) {
-  if (writes_tag(attachment, device)) return prepend_vlan(headers, payload);
-  std::uint8_t* frame = prepend_ethernet(
-      {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
-  if (!attachment.is_tunnel()) return frame;
-  return prepend_tunnel(attachment, device, headers, frame,
-                        payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
 }
 
 }  // namespace hypernat::dataplane

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/attach/attachments.h"
 #include "dataplane/attach/tunnel_header.h"
@@ -43,14 +44,37 @@ struct DeviceWrites {
 inline constexpr std::uint32_t kMaxFrameHeaders =
     2 * sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) + kTunnelHeaderBytes;
 
-/// What `encapsulate` writes on such an attachment, with such a device.
-std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrites device);
+inline bool writes_tag(const Attachment& attachment, DeviceWrites device) {
+  return attachment.encapsulation == Encapsulation::kVlan && !device.has(DeviceWrites::kVlanTag);
+}
 
-/// Writes `frame_header_bytes` bytes in front of `payload` and returns the frame's first byte.
-std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
-                          std::uint8_t* payload, std::uint32_t payload_length);
+/// What `encapsulate` writes on such an attachment, with such a device.
+inline std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrites device) {
+  if (attachment.is_tunnel()) return kMaxFrameHeaders;
+  return sizeof(EthernetHeader) + (writes_tag(attachment, device) ? sizeof(VlanHeader) : 0);
+}
 
 /// A bare Ethernet header in front of `payload`: for what an attachment says on its own underlay.
-std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload);
+inline std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload) {
+  payload -= sizeof header;
+  std::memcpy(payload, &header, sizeof header);
+  return payload;
+}
+
+/// Two parts of `encapsulate`: Ethernet with a tag, and all that lies around a tunnel's inner frame.
+std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload);
+std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
+                             std::uint8_t* frame, std::uint32_t frame_length);
+
+/// Writes `frame_header_bytes` bytes in front of `payload` and returns the frame's first byte.
+inline std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
+                                 std::uint8_t* payload, std::uint32_t payload_length) {
+  if (writes_tag(attachment, device)) return prepend_vlan(headers, payload);
+  std::uint8_t* frame = prepend_ethernet(
+      {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
+  if (!attachment.is_tunnel()) return frame;
+  return prepend_tunnel(attachment, device, headers, frame,
+                        payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));
+}
 
 }  // namespace hypernat::dataplane

@@ -17,7 +17,7 @@ namespace {
 // Bounds of what one call of `maintain` does.
 constexpr std::uint32_t kTimerSteps = 128;  // two for each packet of a full burst, were they all to open flows
 constexpr std::uint32_t kSweepSteps = 256;
-constexpr std::uint32_t kRemoteSteps = 16;
+constexpr std::uint32_t kRemoteSteps = 1024;  // once a tick
 
 std::uint16_t smallest_of(std::span<const AttachmentSize> attachments) {
   std::uint16_t smallest = 0xffff;
@@ -371,7 +371,10 @@ void Nat::maintain(Tick now) {
     if (flow.state != FlowState::kFree && !state.stands(flow)) state.close(state.sweep_cursor);
   }
   state.sweep_redirects(kSweepSteps);
-  state.remote_use.refresh(kRemoteSteps);
+  if (now != state.remotes_looked_at) {
+    state.remote_use.refresh(kRemoteSteps);
+    state.remotes_looked_at = now;
+  }
 }
 
 std::uint32_t Nat::open_flows() const {

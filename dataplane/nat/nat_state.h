@@ -124,6 +124,7 @@ struct Nat::State {
   const Tables* tables = nullptr;
   std::uint32_t sweep_cursor = 0;  ///< flows below it were seen to stand; the pool's capacity when the sweep is done
   std::uint32_t redirect_sweep_cursor = 0;  ///< likewise
+  Tick remotes_looked_at = 0;
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
   FixedArray<Allowance> resets;  ///< by tenant slot

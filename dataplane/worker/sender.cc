@@ -45,13 +45,13 @@ Sender::~Sender() {
   for (Buffer& buffer : buffers_) rte_pktmbuf_free_bulk(buffer.frames.data(), buffer.size);
 }
 
-Fate Sender::send(const Outgoing& outgoing, Tick now) {
+Fate Sender::send(Outgoing& outgoing, Tick now) {
   if (rte_pktmbuf_data_len(outgoing.mbuf) > attachments_[outgoing.attachment].mtu) return cut(outgoing, now);
   return send_fitting(outgoing, now);
 }
 
 // Into pieces that fit. All buffers are had before the packet is touched: it leaves in whole or not at all.
-Fate Sender::cut(const Outgoing& outgoing, Tick now) {
+Fate Sender::cut(Outgoing& outgoing, Tick now) {
   rte_mbuf* whole = outgoing.mbuf;
   auto* bytes = rte_pktmbuf_mtod(whole, std::uint8_t*);
   const bool may =
@@ -75,8 +75,8 @@ Fate Sender::cut(const Outgoing& outgoing, Tick now) {
   cutting.shorten();
   rte_pktmbuf_trim(whole, static_cast<std::uint16_t>(rte_pktmbuf_data_len(whole) - cutting.length_of(0)));
   const Fate fate = send_fitting(outgoing, now);
-  Outgoing next = outgoing;
   for (std::size_t piece = 1; piece < cutting.pieces(); ++piece) {
+    Outgoing next = outgoing;
     next.mbuf = pieces[piece];
     send_fitting(next, now);
   }
@@ -96,7 +96,7 @@ void Sender::renumber(const Outgoing& outgoing) {
                                                        .protocol = static_cast<Protocol>(ip.protocol)}));
 }
 
-Fate Sender::send_fitting(Outgoing outgoing, Tick now) {
+Fate Sender::send_fitting(Outgoing& outgoing, Tick now) {
   const Obstacle obstacle = resolve(outgoing, now);
   if (obstacle.none()) return transmit(outgoing);
   if (obstacle.next_hops_full) return die(outgoing.mbuf, Drop::next_hop_table_full);
@@ -146,7 +146,7 @@ Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
 // Each held packet is looked at once; those that go on waiting keep their order.
 void Sender::recheck_held(Tick now) {
   for (std::uint32_t left = held_.size(); left > 0; --left) {
-    const HeldPackets::Held held = held_.pop();
+    HeldPackets::Held held = held_.pop();
     const NeighbourState state = neighbours_[held.waits_for].state;
     if (state == NeighbourState::kFailed) {
       drop(held.outgoing.mbuf, Drop::next_hop_unresolved);

@@ -57,7 +57,7 @@ class Sender {
   Sender& operator=(const Sender&) = delete;
 
   /// Sends, holds or drops; of what is cut, the fate is the first piece's.
-  Fate send(const Outgoing& outgoing, Tick now);
+  Fate send(Outgoing& outgoing, Tick now);
   /// A frame that another worker has finished, for a queue of this one.
   void send_finished(std::uint16_t port, rte_mbuf* frame);
   /// Neighbours changed or time passed: sends or drops what need not wait any longer.
@@ -81,8 +81,8 @@ class Sender {
     bool none() const { return waits_for == kNone && !next_hops_full; }
   };
 
-  Fate cut(const Outgoing& outgoing, Tick now);
-  Fate send_fitting(Outgoing outgoing, Tick now);
+  Fate cut(Outgoing& outgoing, Tick now);
+  Fate send_fitting(Outgoing& outgoing, Tick now);
   void renumber(const Outgoing& outgoing);
   Obstacle resolve(Outgoing& outgoing, Tick now);
   Fate hold(const Outgoing& outgoing, std::uint32_t waits_for);

@@ -39,7 +39,9 @@ void read_rewritten(const Packet& packet, TraceRecord& record) {
 void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const {
   record.generation = tables_->generation;
   record.worker = options_.number;
-  record.home = around_.home.worker_of(packet.toeplitz);
+  const HomeTuple tuple{packet.src, packet.dst, packet.src_port, packet.dst_port};
+  record.toeplitz = around_.home.workers() == 1 ? around_.home.hash(tuple) : packet.toeplitz;
+  record.home = around_.home.worker_of(record.toeplitz);
   record.tick = at.tick;
   record.monotonic_ns = at.monotonic_ns;
   record.side = packet.side;
@@ -52,7 +54,6 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   record.src_port = packet.src_port;
   record.dst_port = packet.dst_port;
   record.peer = packet.peer;
-  record.toeplitz = packet.toeplitz;
   record.flow = packet.flow;
   record.rule = packet.rule;
   record.opened = packet.opened;

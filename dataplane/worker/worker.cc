@@ -198,6 +198,7 @@ void Worker::parse(Burst& burst, Tick now) {
 }
 
 void Worker::go_home(Burst& burst) {
+  if (around_.home.workers() == 1) return;  // everything is at home
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     Packet& packet = burst.packets[i];
     if (packet.verdict != Verdict::kPending || is_fragment(packet)) continue;
@@ -284,7 +285,10 @@ void Worker::announce(Tick now) {
 // What time brings: neighbours to ask for, held packets, timers.
 void Worker::keep_up(Tick now) {
   if (options_.number == 0) announce(now);
-  arp_.ask(*tables_, now);
+  if (now != looked_for_asking_at_ || neighbours_.some_ask_soon()) {
+    arp_.ask(*tables_, now);
+    looked_for_asking_at_ = now;
+  }
   if (sender_.holds_any() && (recheck_held_ || now != held_looked_at_)) {
     sender_.recheck_held(now);
     held_looked_at_ = now;
@@ -328,7 +332,7 @@ void Worker::answer_mailbox(Tick now) {
 Outgoing Worker::outgoing_of(const Packet& packet) const {
   const Egress& egress = packet.egress;
   Outgoing outgoing;
-  outgoing.headers.entropy = packet.toeplitz;
+  outgoing.headers.entropy = packet.signature;
   if (egress.interface != kNone) {
     const InterfaceEntry& interface = tables_->interfaces[egress.interface];
     outgoing.attachment = interface.attachment;
@@ -349,9 +353,10 @@ Outgoing Worker::outgoing_of(const Packet& packet) const {
 
 // The frame shrinks to the IPv4 packet: encapsulation before it and padding behind it are gone.
 Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
-  const std::uint16_t length = swap16(packet.ip->total_length_be);
-  rte_pktmbuf_adj(mbuf, static_cast<std::uint16_t>(reinterpret_cast<std::uint8_t*>(packet.ip) - packet.frame));
-  rte_pktmbuf_trim(mbuf, static_cast<std::uint16_t>(rte_pktmbuf_data_len(mbuf) - length));
+  mbuf->data_off = static_cast<std::uint16_t>(
+      mbuf->data_off + (reinterpret_cast<const std::uint8_t*>(packet.ip) - packet.frame));
+  mbuf->data_len = swap16(packet.ip->total_length_be);
+  mbuf->pkt_len = mbuf->data_len;
   mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
   Outgoing outgoing = outgoing_of(packet);
   outgoing.mbuf = mbuf;

@@ -171,6 +171,7 @@ class Worker {
   Burst burst_;
   bool recheck_held_ = false;  ///< a neighbour answered since the last look
   Tick held_looked_at_ = 0;
+  Tick looked_for_asking_at_ = 0;
   std::uint32_t underlays_announced_ = 0;  ///< times since start
   Tick underlays_announced_at_ = 0;
   Announcements announcements_;
