@@ -80,7 +80,7 @@ Draw draw(std::mt19937& random) {
 using Name = std::tuple<std::uint32_t, std::string, std::uint16_t>;
 
 TEST(GatheringAgainstAModel, AgreesOnEveryFragment) {
-  for (std::uint32_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 12; ++seed) {
     std::mt19937 random(seed);
     FragmentsWorld world(Gathering::Options{
         .datagrams = 64, .datagrams_per_tenant = 32, .held = 4096, .held_per_tenant = 1024, .timeout = 50});
@@ -112,7 +112,7 @@ TEST(GatheringAgainstAModel, AgreesOnEveryFragment) {
 TEST(GatheringAgainstAModel, KeepsItsLimitsAndLosesNoBuffer) {
   constexpr std::uint32_t kDatagrams = 6;
   constexpr std::uint32_t kHeld = 12;
-  for (std::uint32_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 12; ++seed) {
     std::mt19937 random(seed);
     FragmentsWorld world(Gathering::Options{.datagrams = kDatagrams,
                                             .datagrams_per_tenant = 3,
