@@ -192,8 +192,20 @@ void settle_share(const char* key, std::uint32_t& share, const Whole& whole, Loa
   }
 }
 
+// Half of the whole where nothing is said, and never more than the whole: who has but one tenant may let it have all.
+void settle_large_share(const char* key, std::uint32_t& share, const Whole& whole, Loader& loader) {
+  const Path at = Path() / "limits" / key;
+  if (!loader.has(at)) {
+    share = std::max(1U, whole.size / 2);
+  } else if (share > whole.size) {
+    loader.refuse(at, std::to_string(share), std::string("at most ") + whole.key + ", " + std::to_string(whole.size));
+  }
+}
+
 void settle_limits(DataplaneConfig& config, Loader& loader) {
   LimitsConfig& limits = config.limits;
+  settle_large_share("flows_per_tenant", limits.flows_per_tenant, {"flows", limits.flows}, loader);
+  settle_large_share("redirects_per_tenant", limits.redirects_per_tenant, {"redirects", limits.redirects}, loader);
   settle_share("held_per_tenant", limits.held_per_tenant, {"held_packets", limits.held_packets}, loader);
   settle_share("fragmented_per_tenant", limits.fragmented_per_tenant,
                {"fragmented_datagrams", limits.fragmented_datagrams}, loader);

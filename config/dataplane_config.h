@@ -90,8 +90,10 @@ struct AttachmentConfig {
 
 /// The size of everything that is allocated at start.
 struct LimitsConfig {
-  std::uint32_t flows = 65536;      ///< of each worker
-  std::uint32_t redirects = 16384;  ///< of each worker
+  std::uint32_t flows = 65536;                ///< of each worker
+  std::uint32_t flows_per_tenant = 32768;     ///< of these
+  std::uint32_t redirects = 16384;            ///< of each worker
+  std::uint32_t redirects_per_tenant = 8192;  ///< of these
   std::uint32_t mappings = 4096;
   std::uint32_t interfaces = 4096;
   std::uint32_t subnets = 1024;

@@ -9,8 +9,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kShortestTimeout{100};
-constexpr milliseconds kLongestTimeout{24 * 3'600'000};
 constexpr milliseconds kLongestFragmentTimeout{60'000};
 
 Schema<LambdaVpcConfig> lambda_vpc_schema() {
@@ -117,8 +115,12 @@ Schema<LimitsConfig> limits_schema() {
   const auto count = [](std::uint32_t most, const char* unit = "") { return integer<std::uint32_t>(1, most, unit); };
   Schema<LimitsConfig> schema;
   schema.optional({"flows", "Flows at a time, of each worker."}, &LimitsConfig::flows, count(1 << 26))
+      .optional({"flows_per_tenant", "How many of them may be one tenant's, whatever its own limit says."},
+                &LimitsConfig::flows_per_tenant, count(1 << 26), "half of flows")
       .optional({"redirects", "Flows of each worker that another one owns, since the first had no port left for them."},
                 &LimitsConfig::redirects, count(1 << 19))
+      .optional({"redirects_per_tenant", "How many of them may be one tenant's."}, &LimitsConfig::redirects_per_tenant,
+                count(1 << 19), "half of redirects")
       .optional({"mappings", "Mappings in a table."}, &LimitsConfig::mappings, count(1 << 20))
       .optional({"interfaces", "Interfaces in a table."}, &LimitsConfig::interfaces, count(1 << 20))
       .optional({"subnets", "Subnets in a table."}, &LimitsConfig::subnets, count(1 << 20))

@@ -149,6 +149,24 @@ class TenantCheck {
     for (std::size_t i = 0; i < vpc.route_tables.size(); ++i) {
       check_routes(vpc.route_tables[i], vpc, at / "route_tables" / i / "routes");
     }
+    for (std::size_t i = 0; i < vpc.security_groups.size(); ++i) {
+      check_group(vpc.security_groups[i], vpc, at / "security_groups" / i);
+    }
+  }
+
+  void check_group(const SecurityGroupConfig& group, const VpcConfig& vpc, const Path& at) {
+    for (std::size_t i = 0; i < group.egress.size(); ++i) {
+      if (group.egress[i].group.empty()) continue;
+      check_reference(group.egress[i].group, "security group", vpc_of_group_, vpc, at / "egress" / i / "destination");
+    }
+    Once members("member", "in the group");
+    for (std::size_t i = 0; i < group.members.size(); ++i) {
+      const Path path = at / "members" / i;
+      members.check(to_string(group.members[i]), path, loader_);
+      if (!vpc.cidr.contains(group.members[i])) {
+        loader_.refuse(path, "member " + to_string(group.members[i]), "an address of " + to_string(vpc.cidr));
+      }
+    }
   }
 
   void check_subnet(const SubnetConfig& subnet, const VpcConfig& vpc, const Path& at) {

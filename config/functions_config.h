@@ -14,6 +14,7 @@
 
 #include "config/config_error.h"
 #include "config/dataplane_config.h"
+#include "config/group_rule.h"
 #include "config/table.h"
 #include "config/types.h"
 
@@ -43,7 +44,8 @@ struct RouteTableConfig {
 
 struct SecurityGroupConfig {
   std::string id;  ///< "sg-…"
-  std::vector<EgressRule> egress;
+  std::vector<GroupRule> egress;
+  std::vector<Ipv4Address> members{};  ///< in it beside the interfaces that carry it: the tenant's servers
   bool operator==(const SecurityGroupConfig&) const = default;
 };
 
@@ -69,7 +71,8 @@ struct FunctionConfig {
 struct TenantConfig {
   std::string account;  ///< 12 decimal digits
   std::string name;
-  std::uint32_t flow_limit = 50'000;  ///< flows at a time over all workers of a data plane; 0: no limit of its own
+  TenantLimits limits{.flows = kDefaultTenantFlows};
+  TenantTimeouts timeouts{};
   std::vector<VpcConfig> vpcs;
   std::vector<FunctionConfig> functions;
   bool operator==(const TenantConfig&) const = default;

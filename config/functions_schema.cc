@@ -11,13 +11,19 @@ struct PortRange {
   std::uint16_t last = 65'535;
 };
 
+/// Where a rule leads: to addresses, or to whoever is in a group.
+struct Destination {
+  Ipv4Prefix prefix;
+  std::string group;
+};
+
 /// An egress rule as it is written; what is left out depends on the protocol.
 struct EgressRuleKeys {
   std::int16_t protocol = -1;
   std::optional<PortRange> ports;
   std::optional<std::uint8_t> icmp_type;
   std::optional<std::uint8_t> icmp_code;
-  Ipv4Prefix destination;
+  Destination destination;
 };
 
 Scalar<PortRange> port_range() {
@@ -37,24 +43,52 @@ Scalar<PortRange> port_range() {
       .print = [](const PortRange& range) { return std::to_string(range.first) + "-" + std::to_string(range.last); }};
 }
 
-Schema<EgressRuleKeys> egress_schema() {
+Scalar<std::int16_t> rule_protocol() {
   const auto number = [](Protocol protocol) { return static_cast<std::int16_t>(protocol); };
+  Scalar<std::int16_t> scalar = one_of<std::int16_t>({{"tcp", number(Protocol::kTcp)},
+                                                      {"udp", number(Protocol::kUdp)},
+                                                      {"icmp", number(Protocol::kIcmp)},
+                                                      {"all", std::int16_t{-1}}});
+  scalar.type = "word or number";
+  scalar.range = "tcp, udp, icmp, all, or 0 to 255";
+  scalar.expected = "tcp, udp, icmp, all, or a protocol's number from 0 to 255";
+  scalar.parse = [word = scalar.parse](std::string_view text) -> std::optional<std::int16_t> {
+    if (const auto known = word(text)) return known;
+    const auto value = parse_decimal(text);
+    return value && *value <= 255 ? std::optional(static_cast<std::int16_t>(*value)) : std::nullopt;
+  };
+  return scalar;
+}
+
+Scalar<Destination> rule_destination() {
+  const Scalar<Ipv4Prefix> prefix = ipv4_prefix(0, 32);
+  const Scalar<std::string> group = id("sg-");
+  return {
+      .type = "IPv4 prefix or id",
+      .unit = "",
+      .range = prefix.range + ", or " + group.range,
+      .expected = prefix.expected + ", or a security group's id, as sg-db",
+      .parse = [prefix = prefix.parse, group = group.parse](std::string_view text) -> std::optional<Destination> {
+        if (const auto value = prefix(text)) return Destination{.prefix = *value, .group = {}};
+        if (const auto value = group(text)) return Destination{.prefix = {}, .group = *value};
+        return std::nullopt;
+      },
+      .print = [](const Destination& value) { return value.group.empty() ? to_string(value.prefix) : value.group; }};
+}
+
+Schema<EgressRuleKeys> egress_schema() {
   Schema<EgressRuleKeys> schema;
-  schema
-      .required({"protocol", "What the rule lets out."}, &EgressRuleKeys::protocol,
-                one_of<std::int16_t>({{"tcp", number(Protocol::kTcp)},
-                                      {"udp", number(Protocol::kUdp)},
-                                      {"icmp", number(Protocol::kIcmp)},
-                                      {"all", std::int16_t{-1}}}))
+  schema.required({"protocol", "What the rule lets out."}, &EgressRuleKeys::protocol, rule_protocol())
       .optional({"ports", "With tcp and udp only: remote ports."}, &EgressRuleKeys::ports, port_range(), "all")
       .optional({"type", "With icmp only."}, &EgressRuleKeys::icmp_type, integer<std::uint8_t>(0, 255), "every type")
       .optional({"code", "With icmp and a type only."}, &EgressRuleKeys::icmp_code, integer<std::uint8_t>(0, 255),
                 "every code")
-      .required({"destination", "Where to."}, &EgressRuleKeys::destination, ipv4_prefix(0, 32));
+      .required({"destination", "Where to: addresses, or whoever is in a security group of the VPC."},
+                &EgressRuleKeys::destination, rule_destination());
   return schema;
 }
 
-EgressRule to_rule(const EgressRuleKeys& keys, Loader& loader, const Path& at) {
+GroupRule to_rule(const EgressRuleKeys& keys, Loader& loader, const Path& at) {
   const bool has_ports =
       keys.protocol == static_cast<int>(Protocol::kTcp) || keys.protocol == static_cast<int>(Protocol::kUdp);
   const bool is_icmp = keys.protocol == static_cast<int>(Protocol::kIcmp);
@@ -64,7 +98,7 @@ EgressRule to_rule(const EgressRuleKeys& keys, Loader& loader, const Path& at) {
   if (keys.icmp_code && !keys.icmp_type) {
     loader.refuse(at / "code", "a code without a type", "it with icmp and a type only");
   }
-  EgressRule rule{.protocol = keys.protocol, .first_port = 0, .last_port = 0, .destination = keys.destination};
+  EgressRule rule{.protocol = keys.protocol, .first_port = 0, .last_port = 0, .destination = keys.destination.prefix};
   if (has_ports) {
     const PortRange ports = keys.ports.value_or(PortRange{});
     rule.first_port = ports.first;
@@ -73,14 +107,16 @@ EgressRule to_rule(const EgressRuleKeys& keys, Loader& loader, const Path& at) {
     rule.first_port = keys.icmp_type ? *keys.icmp_type : kAnyIcmp;
     rule.last_port = keys.icmp_code ? *keys.icmp_code : kAnyIcmp;
   }
-  return rule;
+  return {.rule = rule, .group = keys.destination.group};
 }
 
 Schema<SecurityGroupConfig> security_group_schema() {
   Schema<SecurityGroupConfig> schema;
   schema.required({"id", "The group's id, its own in the account."}, &SecurityGroupConfig::id, id("sg-"))
       .list({"egress", "What a function may open; replies to it pass."}, &SecurityGroupConfig::egress, egress_schema(),
-            {.least = 0, .most = 1'000}, to_rule);
+            {.least = 0, .most = 1'000}, to_rule)
+      .list({"members", "Who is in the group beside the interfaces that carry it, as a rule's destination: servers."},
+            &SecurityGroupConfig::members, ipv4_address(), {.least = 0, .most = 1'024});
   return schema;
 }
 
@@ -168,12 +204,40 @@ Schema<FunctionConfig> function_schema() {
   return schema;
 }
 
+Schema<TenantLimits> tenant_limits_schema() {
+  const auto limit = [] { return integer<std::uint32_t>(0, std::numeric_limits<std::uint32_t>::max()); };
+  Schema<TenantLimits> schema;
+  schema.optional({"flows", "Flows at a time."}, &TenantLimits::flows, limit(), std::to_string(kDefaultTenantFlows))
+      .optional({"new_flows_per_second", "Flows that it may try to open; as many may come at once."},
+                &TenantLimits::new_flows_per_second, limit())
+      .optional({"packets_per_second", "Packets, both ways together; as many may come at once."},
+                &TenantLimits::packets_per_second, limit());
+  return schema;
+}
+
+Schema<TenantTimeouts> tenant_timeouts_schema() {
+  const auto timeout = [] { return duration(kShortestTimeout, kLongestTimeout); };
+  const std::string otherwise = "the data plane's";
+  Schema<TenantTimeouts> schema;
+  schema
+      .optional({"tcp_opening", "A TCP flow whose handshake is not complete."}, &TenantTimeouts::tcp_opening, timeout(),
+                otherwise)
+      .optional({"tcp_established", "An idle TCP flow."}, &TenantTimeouts::tcp_established, timeout(), otherwise)
+      .optional({"tcp_closing", "A TCP flow after both FINs or a RST; its port's quarantine."},
+                &TenantTimeouts::tcp_closing, timeout(), otherwise)
+      .optional({"udp", "An idle UDP flow."}, &TenantTimeouts::udp, timeout(), otherwise)
+      .optional({"icmp", "An idle echo flow."}, &TenantTimeouts::icmp, timeout(), otherwise);
+  return schema;
+}
+
 Schema<TenantConfig> tenant_schema() {
   Schema<TenantConfig> schema;
   schema.required({"account", "The tenant's AWS account id."}, &TenantConfig::account, account())
       .required({"name", "What people call the tenant."}, &TenantConfig::name, name())
-      .optional({"flow_limit", "Flows at a time over all workers of a data plane; 0 for no limit of its own."},
-                &TenantConfig::flow_limit, integer<std::uint32_t>(0, std::numeric_limits<std::uint32_t>::max()))
+      .group({"limits", "What it may do, over all workers of a data plane; 0 for no limit of its own."},
+             &TenantConfig::limits, tenant_limits_schema())
+      .group({"timeouts", "After how long without a packet its flows go."}, &TenantConfig::timeouts,
+             tenant_timeouts_schema())
       .list({"vpcs", "The tenant's networks."}, &TenantConfig::vpcs, vpc_schema(), {})
       .list({"functions", "The tenant's functions."}, &TenantConfig::functions, function_schema(), {});
   return schema;

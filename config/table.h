@@ -5,6 +5,7 @@
 // the bytes of equal tables are equal, so a SHA-256 over the file tells whether anything changed.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,10 +25,34 @@ struct TunnelPeer {
   bool operator==(const TunnelPeer&) const = default;
 };
 
+/// What a tenant may do, over all workers of a data plane. Each 0: no limit of its own.
+struct TenantLimits {
+  std::uint32_t flows = 0;                 ///< at a time
+  std::uint32_t new_flows_per_second = 0;  ///< attempts to open one; as many may come at once
+  std::uint32_t packets_per_second = 0;    ///< both ways; as many may come at once
+  bool operator==(const TenantLimits&) const = default;
+};
+/// Of a tenant that says nothing of it.
+inline constexpr std::uint32_t kDefaultTenantFlows = 50'000;
+
+/// After how long without a packet a tenant's flows go. Each zero: as the data plane's configuration says.
+struct TenantTimeouts {
+  std::chrono::milliseconds tcp_opening{0};
+  std::chrono::milliseconds tcp_established{0};
+  std::chrono::milliseconds tcp_closing{0};
+  std::chrono::milliseconds udp{0};
+  std::chrono::milliseconds icmp{0};
+  bool operator==(const TenantTimeouts&) const = default;
+};
+/// What any timeout of a flow may be.
+inline constexpr std::chrono::milliseconds kShortestTimeout{100};
+inline constexpr std::chrono::milliseconds kLongestTimeout{24 * 3'600'000};
+
 struct Tenant {
-  std::string account;           ///< 12 decimal digits
-  std::uint32_t number = 0;      ///< given once, never reused
-  std::uint32_t flow_limit = 0;  ///< flows at a time over all workers of a data plane; 0: no limit of its own
+  std::string account;       ///< 12 decimal digits
+  std::uint32_t number = 0;  ///< given once, never reused
+  TenantLimits limits{};
+  TenantTimeouts timeouts{};
   bool operator==(const Tenant&) const = default;
 };
 
@@ -50,17 +75,18 @@ struct RouteSet {
 };
 
 inline constexpr std::uint16_t kAnyIcmp = 0xffff;
+inline constexpr std::size_t kMostRules = 8'192;
 
 /// One egress rule of a security group, in AWS's shape.
 struct EgressRule {
-  std::int16_t protocol = -1;    ///< IP protocol number; -1: every protocol
+  std::int16_t protocol = -1;    ///< IP protocol number; -1: every protocol. Other ones than TCP, UDP, ICMP: no ports
   std::uint16_t first_port = 0;  ///< TCP, UDP: lowest remote port. ICMP: type, or kAnyIcmp
   std::uint16_t last_port = 0;   ///< TCP, UDP: highest remote port. ICMP: code, or kAnyIcmp
   Ipv4Prefix destination;
   bool operator==(const EgressRule&) const = default;
 };
 
-/// Union of the egress rules of a mapping's security groups; a packet that matches none is refused.
+/// Union of the egress rules of a mapping's security groups; a packet that matches none is refused. At most kMostRules.
 struct RuleSet {
   std::vector<EgressRule> rules;
   bool operator==(const RuleSet&) const = default;

@@ -74,6 +74,20 @@ Ipv4Prefix from_wire(const wire::Prefix& prefix) {
   return {Ipv4Address::from_host(prefix.address()), prefix.length()};
 }
 
+Tenant read_tenant(const wire::Tenant& row) {
+  using std::chrono::milliseconds;
+  return {.account = text_of(*row.account()),
+          .number = row.number(),
+          .limits = {.flows = row.flow_limit(),
+                     .new_flows_per_second = row.new_flows_per_second(),
+                     .packets_per_second = row.packets_per_second()},
+          .timeouts = {.tcp_opening = milliseconds(row.tcp_opening_ms()),
+                       .tcp_established = milliseconds(row.tcp_established_ms()),
+                       .tcp_closing = milliseconds(row.tcp_closing_ms()),
+                       .udp = milliseconds(row.udp_ms()),
+                       .icmp = milliseconds(row.icmp_ms())}};
+}
+
 void read_tenancy(const wire::Payload& rows, Table& table) {
   table.peers.reserve(rows.peers()->size());
   for (const wire::TunnelPeer* row : *rows.peers()) {
@@ -82,10 +96,7 @@ void read_tenancy(const wire::Payload& rows, Table& table) {
                            .block = from_wire(*row->block())});
   }
   table.tenants.reserve(rows.tenants()->size());
-  for (const wire::Tenant* row : *rows.tenants()) {
-    table.tenants.push_back(
-        {.account = text_of(*row->account()), .number = row->number(), .flow_limit = row->flow_limit()});
-  }
+  for (const wire::Tenant* row : *rows.tenants()) table.tenants.push_back(read_tenant(*row));
 }
 
 void read_shared_sets(const wire::Payload& rows, Rows& counted, Table& table) {

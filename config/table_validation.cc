@@ -96,6 +96,13 @@ void check_peers(const Table& table) {
   }
 }
 
+void check_timeout(const std::string& object, const char* what, std::chrono::milliseconds timeout) {
+  if (timeout.count() == 0 || (timeout >= kShortestTimeout && timeout <= kLongestTimeout)) return;
+  refuse(object, "a timeout " + std::string(what) + " of " + std::to_string(timeout.count()) + " ms",
+         std::to_string(kShortestTimeout.count()) + " to " + std::to_string(kLongestTimeout.count()) +
+             ", or 0 for the data plane's");
+}
+
 void check_tenants(const Table& table) {
   Unique<std::string_view> accounts(table.tenants.size());
   Unique<std::uint32_t> numbers(table.tenants.size());
@@ -106,6 +113,11 @@ void check_tenants(const Table& table) {
     if (!numbers.take(tenant.number)) {
       refuse(object, "another tenant's number " + std::to_string(tenant.number), "its own");
     }
+    check_timeout(object, "tcp_opening", tenant.timeouts.tcp_opening);
+    check_timeout(object, "tcp_established", tenant.timeouts.tcp_established);
+    check_timeout(object, "tcp_closing", tenant.timeouts.tcp_closing);
+    check_timeout(object, "udp", tenant.timeouts.udp);
+    check_timeout(object, "icmp", tenant.timeouts.icmp);
   }
 }
 
@@ -149,6 +161,10 @@ void check_rule(const std::string& object, const EgressRule& rule) {
 void check_rule_sets(const Table& table) {
   for (std::size_t i = 0; i < table.rule_sets.size(); ++i) {
     const auto& rules = table.rule_sets[i].rules;
+    if (rules.size() > kMostRules) {
+      refuse("rule set " + std::to_string(i), std::to_string(rules.size()) + " rules",
+             "at most " + std::to_string(kMostRules));
+    }
     for (std::size_t j = 0; j < rules.size(); ++j) {
       check_rule("rule set " + std::to_string(i) + ", rule " + std::to_string(j), rules[j]);
     }

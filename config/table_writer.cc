@@ -29,12 +29,22 @@ VectorOffset<Offset<wire::TunnelPeer>> write_peers(FlatBufferBuilder& builder, c
   return builder.CreateVector(offsets);
 }
 
+std::uint32_t milliseconds_of(std::chrono::milliseconds duration) {
+  return static_cast<std::uint32_t>(duration.count());
+}
+
+// What is zero takes no bytes: a tenant who never had such a limit or timeout is written as before there were any.
 VectorOffset<Offset<wire::Tenant>> write_tenants(FlatBufferBuilder& builder, const Table& table) {
   std::vector<Offset<wire::Tenant>> offsets;
   offsets.reserve(table.tenants.size());
   for (const Tenant& tenant : table.tenants) {
     const auto account = builder.CreateString(tenant.account);
-    offsets.push_back(wire::CreateTenant(builder, account, tenant.number, tenant.flow_limit));
+    const TenantLimits& limits = tenant.limits;
+    const TenantTimeouts& timeouts = tenant.timeouts;
+    offsets.push_back(wire::CreateTenant(
+        builder, account, tenant.number, limits.flows, limits.new_flows_per_second, limits.packets_per_second,
+        milliseconds_of(timeouts.tcp_opening), milliseconds_of(timeouts.tcp_established),
+        milliseconds_of(timeouts.tcp_closing), milliseconds_of(timeouts.udp), milliseconds_of(timeouts.icmp)));
   }
   return builder.CreateVector(offsets);
 }

@@ -24,6 +24,7 @@ int show_worker_hosts(const Options& options);
 // Of a data plane (dataplane_views.cc).
 int show_flows(const Options& options);
 int show_drops(const Options& options);
+int show_tenants(const Options& options);
 int show_account(const Options& options);
 
 /// Which packets; an empty text matches every one.

@@ -1,4 +1,4 @@
-// What a data plane counts, as tables: flows, drops, the packet account.
+// What a data plane counts, as tables: flows, drops, tenants, the packet account.
 #include <iostream>
 
 #include "config/json.h"
@@ -45,6 +45,27 @@ int show_drops(const Options& options) {
   for (const auto& [reason, packets] : drops.items())
     if (packets != 0) table.add({reason, plain_text(packets)});
   std::cout << (table.size() == 0 ? "nothing dropped\n" : table.to_string());
+  return 0;
+}
+
+int show_tenants(const Options& options) {
+  const auto tenants = TelemetryClient(options.dataplane).ask_pages("/hypernat/tenants");
+  if (options.output == Output::kJson) return print_json(tenants);
+  const auto of_limit = [](const json& tenant, const char* used, const char* limit) {
+    return member_text(tenant, used) + (tenant.value(limit, 0U) == 0 ? "" : " of " + member_text(tenant, limit));
+  };
+  const auto rate = [](const json& tenant, const char* limit) {
+    return tenant.value(limit, 0U) == 0 ? "no limit" : member_text(tenant, limit);
+  };
+  TextTable table({"ACCOUNT", "FLOWS", "OPENED", "NEW/S", "PACKETS/S", "DROPPED", "AT ITS FLOWS", "AT ITS NEW/S",
+                   "AT ITS PACKETS/S", "WITHOUT PORT", "RESETS"});
+  for (const auto& tenant : tenants)
+    table.add({member_text(tenant, "account"), of_limit(tenant, "flows_open", "flow_limit"),
+               member_text(tenant, "flows_opened"), rate(tenant, "new_flow_limit"), rate(tenant, "packet_limit"),
+               member_text(tenant, "drops"), member_text(tenant, "limit_reached"),
+               member_text(tenant, "new_flow_limit_reached"), member_text(tenant, "packet_limit_reached"),
+               member_text(tenant, "ports_exhausted"), member_text(tenant, "resets")});
+  std::cout << (tenants.empty() ? "no tenants\n" : table.to_string());
   return 0;
 }
 

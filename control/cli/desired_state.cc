@@ -39,22 +39,45 @@ std::string path_of(const ObjectKey& key) {
   return account_path(key.account) + "/" + collection->path + "/" + encode_segment(key.id);
 }
 
-json egress_of(const config::SecurityGroupConfig& group) {
-  auto egress = json::array();
-  for (const auto& rule : group.egress) {
-    json entry{{"Protocol", "-1"}, {"Destination", to_string(rule.destination)}};
-    if (rule.protocol >= 0) {
-      const auto port = [&](std::uint16_t value) {
-        const bool is_icmp = rule.protocol == static_cast<std::int16_t>(Protocol::kIcmp);
-        return is_icmp && value == config::kAnyIcmp ? -1 : static_cast<int>(value);
-      };
-      entry["Protocol"] = to_string(static_cast<Protocol>(rule.protocol));
-      entry["FromPort"] = port(rule.first_port);
-      entry["ToPort"] = port(rule.last_port);
-    }
-    egress.push_back(std::move(entry));
-  }
-  return egress;
+// Every member, so that one which the file no longer names changes back.
+json account_of(const config::TenantConfig& tenant) {
+  const auto& limits = tenant.limits;
+  const auto& timeouts = tenant.timeouts;
+  return {{"Name", tenant.name},
+          {"Limits",
+           {{"Flows", limits.flows},
+            {"NewFlowsPerSecond", limits.new_flows_per_second},
+            {"PacketsPerSecond", limits.packets_per_second}}},
+          {"Timeouts",
+           {{"TcpOpeningMilliseconds", timeouts.tcp_opening.count()},
+            {"TcpEstablishedMilliseconds", timeouts.tcp_established.count()},
+            {"TcpClosingMilliseconds", timeouts.tcp_closing.count()},
+            {"UdpMilliseconds", timeouts.udp.count()},
+            {"IcmpMilliseconds", timeouts.icmp.count()}}}};
+}
+
+json rule_of(const config::GroupRule& written) {
+  const auto& rule = written.rule;
+  json entry{{"Protocol", rule.protocol < 0 ? "-1" : to_string(static_cast<Protocol>(rule.protocol))}};
+  if (written.group.empty())
+    entry["Destination"] = to_string(rule.destination);
+  else
+    entry["DestinationGroupId"] = written.group;
+  const auto is = [&](Protocol protocol) { return rule.protocol == static_cast<std::int16_t>(protocol); };
+  if (!is(Protocol::kTcp) && !is(Protocol::kUdp) && !is(Protocol::kIcmp)) return entry;
+  const auto port = [&](std::uint16_t value) {
+    return is(Protocol::kIcmp) && value == config::kAnyIcmp ? -1 : static_cast<int>(value);
+  };
+  entry["FromPort"] = port(rule.first_port);
+  entry["ToPort"] = port(rule.last_port);
+  return entry;
+}
+
+json group_of(const std::string& vpc, const config::SecurityGroupConfig& group) {
+  json body{{"VpcId", vpc}, {"Egress", json::array()}, {"Members", json::array()}};
+  for (const auto& rule : group.egress) body["Egress"].push_back(rule_of(rule));
+  for (const auto member : group.members) body["Members"].push_back(to_string(member));
+  return body;
 }
 
 json routes_of(const config::RouteTableConfig& table) {
@@ -116,7 +139,7 @@ ObjectSet wished_objects(const config::FunctionsConfig& config) {
   ObjectSet objects;
   for (const auto& tenant : config.tenants) {
     const auto& account = tenant.account;
-    objects[{ObjectKind::kAccount, account, account}] = {{"Name", tenant.name}, {"FlowLimit", tenant.flow_limit}};
+    objects[{ObjectKind::kAccount, account, account}] = account_of(tenant);
     for (const auto& vpc : tenant.vpcs) {
       json body{{"Cidr", to_string(vpc.cidr)}};
       if (vpc.resolver) body["Resolver"] = to_string(*vpc.resolver);
@@ -126,7 +149,7 @@ ObjectSet wished_objects(const config::FunctionsConfig& config) {
       for (const auto& subnet : vpc.subnets)
         objects[{ObjectKind::kSubnet, account, subnet.id}] = subnet_of(vpc.id, subnet);
       for (const auto& group : vpc.security_groups)
-        objects[{ObjectKind::kSecurityGroup, account, group.id}] = {{"VpcId", vpc.id}, {"Egress", egress_of(group)}};
+        objects[{ObjectKind::kSecurityGroup, account, group.id}] = group_of(vpc.id, group);
     }
     for (const auto& function : tenant.functions)
       objects[{ObjectKind::kFunction, account, function.name}] = function_of(function);

@@ -79,6 +79,11 @@ Outcome Networks::put_vpc(const Vpc& vpc) {
         throw conflict("Cidr: found " + to_string(vpc.cidr) + "; expected a prefix that does not hold " +
                        to_string(route.prefix) + ", to which " + table.id + " has a route");
   }
+  for (const auto& group : list_security_groups(database_, vpc.account))
+    for (const auto member : group.members)
+      if (group.vpc == vpc.id && !vpc.cidr.contains(member))
+        throw conflict("Cidr: found " + to_string(vpc.cidr) + "; expected a prefix that holds " + to_string(member) +
+                       ", a member of " + group.id);
   return put_if_different(database_, find_vpc(database_, vpc.account, vpc.id), vpc);
 }
 
@@ -100,11 +105,38 @@ Outcome Networks::put_route_table(const RouteTable& table) {
 }
 
 Outcome Networks::put_security_group(const SecurityGroup& group) {
-  vpc(group.account, group.vpc);
+  const auto home = vpc(group.account, group.vpc);
+  std::set<Ipv4Address> members;
+  for (const auto member : group.members) {
+    if (!home.cidr.contains(member))
+      throw invalid_parameter("Members: found " + to_string(member) + "; expected addresses in " +
+                              to_string(home.cidr) + " of " + home.id);
+    if (!members.insert(member).second) throw invalid_parameter("Members: found " + to_string(member) + " twice");
+  }
+  check_destinations(group);
   const auto before = find_security_group(database_, group.account, group.id);
-  if (before && before->vpc != group.vpc && is_group_in_use(database_, group.account, group.id))
-    refuse_in_use("Security group " + group.id, "a mapping");
+  if (before && before->vpc != group.vpc) {
+    if (is_group_in_use(database_, group.account, group.id)) refuse_in_use("Security group " + group.id, "a mapping");
+    refuse_if_destination(*before);
+  }
   return put_if_different(database_, before, group);
+}
+
+// A group may lead to itself, which is there once it is put.
+void Networks::check_destinations(const SecurityGroup& group) {
+  for (const auto& rule : group.egress) {
+    if (rule.group.empty() || rule.group == group.id) continue;
+    if (security_group(group.account, rule.group).vpc != group.vpc)
+      throw invalid_parameter("Egress: found " + rule.group + ", which is of another VPC; expected one of " +
+                              group.vpc);
+  }
+}
+
+void Networks::refuse_if_destination(const SecurityGroup& group) {
+  for (const auto& other : list_security_groups(database_, group.account))
+    for (const auto& rule : other.egress)
+      if (rule.group == group.id && other.id != group.id)
+        refuse_in_use("Security group " + group.id, "a rule of security group " + other.id);
 }
 
 Outcome Networks::put_subnet(Subnet subnet) {
@@ -190,8 +222,9 @@ void Networks::erase_route_table(const std::string& account, const std::string& 
 }
 
 void Networks::erase_security_group(const std::string& account, const std::string& id) {
-  security_group(account, id);
+  const auto found = security_group(account, id);
   if (is_group_in_use(database_, account, id)) refuse_in_use("Security group " + id, "a mapping");
+  refuse_if_destination(found);
   control::erase_security_group(database_, account, id);
 }
 

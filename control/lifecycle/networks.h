@@ -39,6 +39,8 @@ class Networks {
   Subnet subnet(const std::string& account, const std::string& id);
 
  private:
+  void check_destinations(const SecurityGroup& group);
+  void refuse_if_destination(const SecurityGroup& group);
   void check_place(const Subnet& subnet, const Vpc& vpc);
   void check_segment(const Subnet& subnet);
   void check_interfaces(const Subnet& subnet, const Subnet& before);

@@ -91,6 +91,9 @@ void Publisher::compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint
 void Publisher::prepare(std::unique_lock<std::mutex>& lock) {
   const auto version = read_content_version(database_);
   auto content = read_table_content(database_);
+  if (content.warnings != warnings_)
+    for (const auto& warning : content.warnings) log_warning(warning);
+  warnings_ = content.warnings;
   const auto next_uid = read_next_uid(database_);
   auto publication = read_publication(database_);
   std::vector<std::byte> bytes;

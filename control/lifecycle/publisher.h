@@ -51,6 +51,7 @@ class Publisher {
   bool is_in_store_ = false;        ///< the store holds the generation last given
   std::vector<std::byte> bytes_;    ///< of the generation last given, until the store holds them
   std::string problem_;
+  std::vector<std::string> warnings_;  ///< of the content last built
   Published published_;
 };
 

@@ -53,6 +53,23 @@ class Shared {
   std::map<std::vector<Value>, std::uint32_t, ByContent> indices_;
 };
 
+// The fewest prefixes that hold these addresses and no other.
+std::vector<Ipv4Prefix> covering(const std::set<Ipv4Address>& addresses) {
+  std::vector<Ipv4Prefix> prefixes;
+  for (const auto address : addresses) {
+    prefixes.push_back({address, 32});
+    while (prefixes.size() > 1) {
+      const auto last = prefixes.back();
+      const auto before = prefixes[prefixes.size() - 2];
+      const auto both = Ipv4Prefix::covering(before.address, static_cast<std::uint8_t>(before.length - 1));
+      if (last.length != before.length || !both.contains(last)) break;
+      prefixes.pop_back();
+      prefixes.back() = both;
+    }
+  }
+  return prefixes;
+}
+
 std::vector<Route> routes_of(Database& database, const Subnet& subnet) {
   std::map<Ipv4Prefix, RouteTarget> routes;
   if (subnet.route_table)
@@ -66,13 +83,62 @@ std::vector<Route> routes_of(Database& database, const Subnet& subnet) {
   return list;
 }
 
-std::vector<EgressRule> rules_of(Database& database, const MappedInterfaces& mapping) {
-  std::set<EgressRule, ByContent> rules;
-  for (const auto& id : groups_of(mapping))
-    if (const auto group = find_security_group(database, mapping.account, id))
-      rules.insert(group->egress.begin(), group->egress.end());
-  return {rules.begin(), rules.end()};
-}
+// Rules of groups as rules towards addresses: where one leads to a group, one for each part of the members' addresses.
+class RuleResolver {
+ public:
+  RuleResolver(Database& database, const std::vector<MappedInterfaces>& mappings)
+      : database_(database), mappings_(mappings) {}
+
+  std::vector<EgressRule> rules_of(const MappedInterfaces& mapping) {
+    std::set<EgressRule, ByContent> rules;
+    for (const auto& id : groups_of(mapping)) {
+      const auto group = find_security_group(database_, mapping.account, id);
+      if (!group) continue;
+      for (const auto& [rule, destination] : group->egress) {
+        if (destination.empty()) {
+          rules.insert(rule);
+          continue;
+        }
+        for (const auto& part : members_of(mapping.account, destination)) {
+          rules.insert({.protocol = rule.protocol,
+                        .first_port = rule.first_port,
+                        .last_port = rule.last_port,
+                        .destination = part});
+        }
+      }
+    }
+    return {rules.begin(), rules.end()};
+  }
+
+ private:
+  using Members = std::vector<Ipv4Prefix>;
+
+  const Members& members_of(const std::string& account, const std::string& group) {
+    const auto [known, is_new] = members_.try_emplace({account, group});
+    if (!is_new) return known->second;
+    auto addresses = carriers_of(account, group);
+    if (const auto found = find_security_group(database_, account, group))
+      addresses.insert(found->members.begin(), found->members.end());
+    return known->second = covering(addresses);
+  }
+
+  // The addresses of interfaces that carry the group. All are found together, when somebody asks for the first time.
+  std::set<Ipv4Address> carriers_of(const std::string& account, const std::string& group) {
+    if (!carriers_are_known_)
+      for (const auto& mapping : mappings_)
+        for (const auto& id : groups_of(mapping))
+          for (const auto& interface : mapping.interfaces) carriers_[{mapping.account, id}].insert(interface.address);
+    carriers_are_known_ = true;
+    const auto found = carriers_.find({account, group});
+    return found == carriers_.end() ? std::set<Ipv4Address>{} : found->second;
+  }
+
+  Database& database_;
+  const std::vector<MappedInterfaces>& mappings_;
+  std::map<std::pair<std::string, std::string>, Members> members_;  // by account and group
+  std::map<std::pair<std::string, std::string>, std::set<Ipv4Address>> carriers_;
+  bool carriers_are_known_ = false;
+};
 
 config::Mapping describe(const MappedInterfaces& mapping) {
   config::Mapping described{.number = MappingNumber{mapping.number},
@@ -97,10 +163,18 @@ TableContent read_table_content(Database& database) {
   content.hosts = list_worker_hosts(database);
   content.mappings = list_mapped_interfaces(database);
   std::unordered_set<std::uint32_t> used;
+  RuleResolver resolver(database, content.mappings);
   for (const auto& mapping : content.mappings) {
     used.insert(mapping.subnet);
-    if (const auto [place, is_new] = content.rules.try_emplace(mapping.group_key); is_new)
-      place->second = rules_of(database, mapping);
+    const auto [place, is_new] = content.rules.try_emplace(mapping.group_key);
+    if (!is_new) continue;
+    place->second = resolver.rules_of(mapping);
+    // What is left out is refused to functions: the safe side of a limit that members, too, may lead beyond.
+    if (place->second.size() <= config::kMostRules) continue;
+    content.warnings.push_back("account and security groups " + mapping.group_key + " come to " +
+                               std::to_string(place->second.size()) + " rules; only " +
+                               std::to_string(config::kMostRules) + " are in the table");
+    place->second.resize(config::kMostRules);
   }
   for (auto& subnet : list_subnets(database)) {
     if (!used.contains(subnet.number)) continue;
@@ -128,7 +202,8 @@ config::Table make_table(const TableContent& content) {
   std::map<std::string, std::uint32_t> tenants;
   for (const auto& [id, account] : content.accounts) {
     tenants.emplace(id, static_cast<std::uint32_t>(table.tenants.size()));
-    table.tenants.push_back({.account = id, .number = account.number, .flow_limit = account.flow_limit});
+    table.tenants.push_back(
+        {.account = id, .number = account.number, .limits = account.limits, .timeouts = account.timeouts});
   }
 
   Shared<Route> route_sets;

@@ -26,6 +26,7 @@ struct TableContent {
   std::map<std::string, Account> accounts;                       ///< by id
   std::map<std::uint32_t, std::vector<config::Route>> routes;    ///< by subnet
   std::map<std::string, std::vector<config::EgressRule>> rules;  ///< by MappedInterfaces::group_key
+  std::vector<std::string> warnings;                             ///< what is less than its owner wished, for the log
 };
 
 TableContent read_table_content(Database& database);

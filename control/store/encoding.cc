@@ -72,24 +72,27 @@ std::vector<config::Route> decode_routes(const std::string& text) {
   });
 }
 
-std::string encode(const std::vector<config::EgressRule>& rules) {
+std::string encode(const std::vector<config::GroupRule>& rules) {
   Json array = Json::array();
-  for (const auto& rule : rules)
-    array.push_back({{"protocol", rule.protocol},
-                     {"first", rule.first_port},
-                     {"last", rule.last_port},
-                     {"to", to_string(rule.destination)}});
+  for (const auto& [rule, group] : rules) {
+    Json& object = array.emplace_back(Json{{"protocol", rule.protocol},
+                                           {"first", rule.first_port},
+                                           {"last", rule.last_port},
+                                           {"to", to_string(rule.destination)}});
+    if (!group.empty()) object["group"] = group;
+  }
   return array.dump();
 }
 
-std::vector<config::EgressRule> decode_rules(const std::string& text) {
+std::vector<config::GroupRule> decode_rules(const std::string& text) {
   return decode(text, [](const Json& array) {
-    std::vector<config::EgressRule> rules;
+    std::vector<config::GroupRule> rules;
     for (const auto& item : array)
-      rules.push_back({.protocol = item.at("protocol").get<std::int16_t>(),
-                       .first_port = item.at("first").get<std::uint16_t>(),
-                       .last_port = item.at("last").get<std::uint16_t>(),
-                       .destination = decode_prefix(item.at("to").get<std::string>())});
+      rules.push_back({.rule = {.protocol = item.at("protocol").get<std::int16_t>(),
+                                .first_port = item.at("first").get<std::uint16_t>(),
+                                .last_port = item.at("last").get<std::uint16_t>(),
+                                .destination = decode_prefix(item.at("to").get<std::string>())},
+                       .group = item.value("group", std::string())});
     return rules;
   });
 }
@@ -105,6 +108,43 @@ std::vector<Ipv4Address> decode_addresses(const std::string& text) {
     std::vector<Ipv4Address> addresses;
     for (const auto& item : array) addresses.push_back(decode_address(item.get<std::string>()));
     return addresses;
+  });
+}
+
+std::string encode(const config::TenantLimits& limits) {
+  return Json{{"flows", limits.flows},
+              {"new_flows_per_second", limits.new_flows_per_second},
+              {"packets_per_second", limits.packets_per_second}}
+      .dump();
+}
+
+config::TenantLimits decode_limits(const std::string& text) {
+  return decode(text, [](const Json& object) {
+    return config::TenantLimits{.flows = object.at("flows").get<std::uint32_t>(),
+                                .new_flows_per_second = object.at("new_flows_per_second").get<std::uint32_t>(),
+                                .packets_per_second = object.at("packets_per_second").get<std::uint32_t>()};
+  });
+}
+
+std::string encode(const config::TenantTimeouts& timeouts) {
+  return Json{{"tcp_opening", timeouts.tcp_opening.count()},
+              {"tcp_established", timeouts.tcp_established.count()},
+              {"tcp_closing", timeouts.tcp_closing.count()},
+              {"udp", timeouts.udp.count()},
+              {"icmp", timeouts.icmp.count()}}
+      .dump();
+}
+
+config::TenantTimeouts decode_timeouts(const std::string& text) {
+  return decode(text, [](const Json& object) {
+    const auto timeout = [&](const char* name) {
+      return std::chrono::milliseconds(object.at(name).get<std::int64_t>());
+    };
+    return config::TenantTimeouts{.tcp_opening = timeout("tcp_opening"),
+                                  .tcp_established = timeout("tcp_established"),
+                                  .tcp_closing = timeout("tcp_closing"),
+                                  .udp = timeout("udp"),
+                                  .icmp = timeout("icmp")};
   });
 }
 

@@ -11,14 +11,18 @@
 namespace hypernat::control {
 
 std::string encode(const std::vector<config::Route>& routes);
-std::string encode(const std::vector<config::EgressRule>& rules);
+std::string encode(const std::vector<config::GroupRule>& rules);
 std::string encode(const std::vector<Ipv4Address>& addresses);
+std::string encode(const config::TenantLimits& limits);
+std::string encode(const config::TenantTimeouts& timeouts);
 std::string encode(const FunctionSettings& settings);
 std::string encode(const FunctionNetwork& network);
 
 std::vector<config::Route> decode_routes(const std::string& text);
-std::vector<config::EgressRule> decode_rules(const std::string& text);
+std::vector<config::GroupRule> decode_rules(const std::string& text);
 std::vector<Ipv4Address> decode_addresses(const std::string& text);
+config::TenantLimits decode_limits(const std::string& text);
+config::TenantTimeouts decode_timeouts(const std::string& text);
 FunctionSettings decode_settings(const std::string& text);
 FunctionNetwork decode_network(const std::string& text);
 

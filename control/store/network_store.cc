@@ -17,11 +17,14 @@ auto every_row(Statement statement, Read read) {
   return rows;
 }
 
+constexpr const char* kAccounts = "SELECT account, number, name, limits, timeouts FROM accounts ";
+
 Account read_account(const Statement& row) {
   return {.account = row.text(0),
           .number = row.as<std::uint32_t>(1),
           .name = row.text(2),
-          .flow_limit = row.as<std::uint32_t>(3)};
+          .limits = decode_limits(row.text(3)),
+          .timeouts = decode_timeouts(row.text(4))};
 }
 
 Vpc read_vpc(const Statement& row) {
@@ -35,7 +38,11 @@ RouteTable read_route_table(const Statement& row) {
 }
 
 SecurityGroup read_group(const Statement& row) {
-  return {.account = row.text(0), .id = row.text(1), .vpc = row.text(2), .egress = decode_rules(row.text(3))};
+  return {.account = row.text(0),
+          .id = row.text(1),
+          .vpc = row.text(2),
+          .egress = decode_rules(row.text(3)),
+          .members = decode_addresses(row.text(4))};
 }
 
 constexpr const char* kSubnets =
@@ -61,18 +68,19 @@ Subnet read_subnet(const Statement& row) {
 }  // namespace
 
 std::optional<Account> find_account(Database& database, const std::string& account) {
-  return first_row(database.query("SELECT * FROM accounts WHERE account = ?1", account), read_account);
+  return first_row(database.query(std::string(kAccounts) + "WHERE account = ?1", account), read_account);
 }
 
 std::vector<Account> list_accounts(Database& database) {
-  return every_row(database.query("SELECT * FROM accounts ORDER BY account"), read_account);
+  return every_row(database.query(std::string(kAccounts) + "ORDER BY account"), read_account);
 }
 
 void put(Database& database, const Account& account) {
   database.run(
-      "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT (account) DO UPDATE SET name = excluded.name, flow_limit = excluded.flow_limit",
-      account.account, account.number, account.name, account.flow_limit);
+      "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5) "
+      "ON CONFLICT (account) DO UPDATE SET name = excluded.name, limits = excluded.limits, "
+      "timeouts = excluded.timeouts",
+      account.account, account.number, account.name, encode(account.limits), encode(account.timeouts));
 }
 
 void erase_account(Database& database, const std::string& account) {
@@ -131,9 +139,10 @@ std::vector<SecurityGroup> list_security_groups(Database& database, const std::s
 
 void put(Database& database, const SecurityGroup& group) {
   database.run(
-      "INSERT INTO security_groups VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT (account, id) DO UPDATE SET vpc = excluded.vpc, egress = excluded.egress",
-      group.account, group.id, group.vpc, encode(group.egress));
+      "INSERT INTO security_groups VALUES (?1, ?2, ?3, ?4, ?5) "
+      "ON CONFLICT (account, id) DO UPDATE SET vpc = excluded.vpc, egress = excluded.egress, "
+      "members = excluded.members",
+      group.account, group.id, group.vpc, encode(group.egress), encode(group.members));
 }
 
 void erase_security_group(Database& database, const std::string& account, const std::string& id) {

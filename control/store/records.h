@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/group_rule.h"
 #include "config/table.h"
 #include "config/types.h"
 #include "control/lifecycle/clock.h"
@@ -18,7 +19,8 @@ struct Account {
   std::string account;       ///< 12 decimal digits
   std::uint32_t number = 0;  ///< given once, never reused
   std::string name;
-  std::uint32_t flow_limit = 0;
+  config::TenantLimits limits{};
+  config::TenantTimeouts timeouts{};
   bool operator==(const Account&) const = default;
 };
 
@@ -42,7 +44,8 @@ struct SecurityGroup {
   std::string account;
   std::string id;
   std::string vpc;
-  std::vector<config::EgressRule> egress;
+  std::vector<config::GroupRule> egress;
+  std::vector<Ipv4Address> members{};  ///< beside the interfaces that carry it
   bool operator==(const SecurityGroup&) const = default;
 };
 

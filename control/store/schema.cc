@@ -5,9 +5,10 @@
 namespace hypernat::control {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 2;
+constexpr std::int64_t kSchemaVersion = 3;
 
-// Lists (routes, rules, addresses, settings) are JSON text: they are read and written whole, never searched.
+// Lists and groups of settings (routes, rules, addresses, limits) are JSON text: they are read and written whole, never
+// searched.
 constexpr const char* kTables = R"sql(
 CREATE TABLE publication (
   only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -25,7 +26,8 @@ CREATE TABLE accounts (
   account TEXT PRIMARY KEY,
   number INTEGER NOT NULL UNIQUE,
   name TEXT NOT NULL,
-  flow_limit INTEGER NOT NULL
+  limits TEXT NOT NULL,
+  timeouts TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE vpcs (
@@ -50,6 +52,7 @@ CREATE TABLE security_groups (
   id TEXT NOT NULL,
   vpc TEXT NOT NULL,
   egress TEXT NOT NULL,
+  members TEXT NOT NULL,             -- addresses that belong to it beside those of interfaces
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, vpc) REFERENCES vpcs
 ) STRICT, WITHOUT ROWID;
@@ -281,6 +284,18 @@ void upgrade_from_version_1(Database& database) {
   database.run_script(kBookkeepingFromVersion1);
 }
 
+// Version 2 knew of one limit only, and of groups without members.
+constexpr const char* kAccountsFromVersion2 = R"sql(
+ALTER TABLE accounts RENAME COLUMN flow_limit TO limits_of_version_2;
+ALTER TABLE accounts ADD COLUMN limits TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN timeouts TEXT NOT NULL DEFAULT
+  '{"tcp_opening":0,"tcp_established":0,"tcp_closing":0,"udp":0,"icmp":0}';
+UPDATE accounts SET limits = json_object('flows', limits_of_version_2, 'new_flows_per_second', 0,
+                                         'packets_per_second', 0);
+ALTER TABLE accounts DROP COLUMN limits_of_version_2;
+ALTER TABLE security_groups ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
+)sql";
+
 }  // namespace
 
 void prepare_schema(Database& database, TimePoint now) {
@@ -295,6 +310,7 @@ void prepare_schema(Database& database, TimePoint now) {
                           std::to_string(kSchemaVersion) + " (it was written by a newer hypernat-control)");
     if (version == 0) make_tables(database, now);
     if (version == 1) upgrade_from_version_1(database);
+    if (version == 1 || version == 2) database.run_script(kAccountsFromVersion2);
     if (version < kSchemaVersion) {
       database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
       transaction.commit();

@@ -102,8 +102,10 @@ class Neighbours {
   Learned learn(Link link, Ipv4Address address, const Binding& binding, Tick now);
   /// Somebody has a packet for it: a failed entry is asked for again when its last request is long enough ago.
   void want(std::uint32_t index, Tick now);
-  /// Some entries need not wait for the tick's look.
+  /// Some entries want to be asked for at once.
   bool some_ask_soon() const { return soon_size_ > 0; }
+  /// The next call of `due` begins at the first entry: what time brings was seen for all of them.
+  bool looked_through() const { return cursor_ == 0; }
   /// Up to `out.size()` indices that want an ARP request now; marks them asked. Looks at a bounded number of entries.
   std::uint32_t due(Tick now, std::span<std::uint32_t> out);
 

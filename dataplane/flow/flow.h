@@ -28,7 +28,27 @@ struct FlowTimeouts {
   Tick tcp_closing = 60'000;
   Tick udp = 120'000;
   Tick icmp = 60'000;
+
+  constexpr Tick of(FlowState state) const {
+    switch (state) {
+      case FlowState::kOpening:
+        return tcp_opening;
+      case FlowState::kEstablished:
+        return tcp_established;
+      case FlowState::kClosing:
+        return tcp_closing;
+      case FlowState::kUdp:
+        return udp;
+      case FlowState::kEcho:
+        return icmp;
+      case FlowState::kFree:
+        break;
+    }
+    return 0;
+  }
 };
+inline constexpr FlowTimeouts kNoTimeouts{
+    .tcp_opening = 0, .tcp_established = 0, .tcp_closing = 0, .udp = 0, .icmp = 0};
 
 /// What TCP segments of a flow have carried so far.
 inline constexpr std::uint8_t kSawRemoteSyn = 0x01;

@@ -27,19 +27,22 @@ struct alignas(64) InterfaceCounters {
 static_assert(sizeof(InterfaceCounters) == 64);
 
 struct alignas(64) TenantCounters {
+  Counter flows_open;
   Counter flows_opened;
-  Counter drops;            ///< packets of the tenant that the NAT dropped, by whatever reason
-  Counter limit_reached;    ///< drops by tenant_flow_limit
-  Counter ports_exhausted;  ///< drops by ports_exhausted and port_search_failed
-  Counter resets;           ///< RSTs asked for
-  Counter errors_sent;      ///< ICMP errors of the NAT's own asked for
-  Counter errors_withheld;  ///< those that the rate limit kept back
-  Counter errors_carried;   ///< ICMP errors of others, translated
+  Counter drops;                   ///< packets of the tenant that the NAT dropped, by whatever reason
+  Counter limit_reached;           ///< drops by tenant_flow_limit and flow_share_full
+  Counter new_flow_limit_reached;  ///< drops by tenant_new_flow_limit
+  Counter packet_limit_reached;    ///< drops by tenant_packet_limit
+  Counter ports_exhausted;         ///< drops by ports_exhausted and port_search_failed
+  Counter resets;                  ///< RSTs asked for
+  Counter errors_sent;             ///< ICMP errors of the NAT's own asked for
+  Counter errors_withheld;         ///< those that the rate limit kept back
+  Counter errors_carried;          ///< ICMP errors of others, translated
 
-  /// Owner only: from zero again.
+  /// Owner only: from zero again. What is open is no history; a slot is another tenant's when nothing is left open.
   void reset() {
-    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &ports_exhausted, &resets, &errors_sent,
-                             &errors_withheld, &errors_carried})
+    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &new_flow_limit_reached, &packet_limit_reached,
+                             &ports_exhausted, &resets, &errors_sent, &errors_withheld, &errors_carried})
       counter->set(0);
   }
 };

@@ -61,10 +61,14 @@ bool Nat::State::allocate() {
   if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
       !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
       !resets.allocate(options.tenant_slots) || !errors.allocate(options.tenant_slots) ||
+      !under_flow_limit.allocate(options.tenant_slots) || !packet_allowances.allocate(options.tenant_slots) ||
       !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
       !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()}) ||
-      !redirects.allocate(
-          {.name = name_of_redirects.c_str(), .capacity = options.redirects, .numa_node = options.numa_node}) ||
+      !redirects.allocate({.name = name_of_redirects.c_str(),
+                           .capacity = options.redirects,
+                           .tenants = options.tenant_slots,
+                           .per_tenant = options.redirects_per_tenant,
+                           .numa_node = options.numa_node}) ||
       !reports.allocate(home.workers(), options.redirects)) {
     return false;
   }
@@ -98,6 +102,7 @@ std::unique_ptr<Nat> Nat::create(const Options& options, const Home& home, Neigh
 void Nat::switch_tables(const Tables& tables) {
   State& state = *state_;
   state.tables = &tables;
+  for (std::uint32_t slot = 0; slot < state.options.tenant_slots; ++slot) state.follow_flow_limit(slot);
   for (const std::uint32_t slot : tables.new_tenants) {
     state.tenant_counters[slot].reset();
     state.resets[slot] = Allowance(state.options.resets_per_second);
@@ -171,10 +176,6 @@ FlowKey Nat::State::key_of(const Packet& packet) const {
                                                                  .remote_port = echo ? L4Port{} : packet.src_port});
 }
 
-std::uint32_t Nat::State::tenant_of(const Packet& packet) const {
-  return packet.side == Side::kInside ? tables->mappings[packet.slot].tenant : tables->subnets[packet.slot].tenant;
-}
-
 void Nat::State::make_keys(Burst& burst) const {
   for (std::size_t i = 0; i < burst.size; ++i) {
     Packet& packet = *burst.packets[i];
@@ -245,9 +246,11 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
       refuse_too_big(packet, tables->interfaces[flow.interface_slot].attachment, &flow, now))
     return;
   if (flow.protocol == Protocol::kTcp) {
-    // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold.
+    // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold, and it
+    // is one of the tenant's new flows.
     const bool revives = flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags);
-    if (revives && !permitted_by_rules(packet, tables->mappings[packet.slot])) return;
+    const MappingEntry& mapping = tables->mappings[packet.slot];
+    if (revives && !(may_open_now(packet, mapping.tenant, now) && permitted_by_rules(packet, mapping))) return;
     if (revives || another_way) learn_way(packet, flow);
     if (advance_tcp(flow, Side::kInside, packet.tcp_flags, now)) {
       wheel.disarm(flows, number);
@@ -345,11 +348,7 @@ void Nat::State::settle_drops(std::span<Packet* const> packets) {
   for (Packet* packet : packets) {
     if (packet->verdict != Verdict::kDrop && packet->verdict != Verdict::kAnswered) continue;
     lose(packet->pass);
-    TenantCounters& counters = tenant_counters[tenant_of(*packet)];
-    counters.drops.add();
-    if (packet->drop == Drop::tenant_flow_limit) counters.limit_reached.add();
-    if (packet->drop == Drop::ports_exhausted || packet->drop == Drop::port_search_failed)
-      counters.ports_exhausted.add();
+    count_drop(*packet);
   }
 }
 
@@ -360,7 +359,7 @@ void Nat::maintain(Tick now) {
     const std::uint32_t number = state.wheel.next_due(state.flows, now, steps);
     if (number == kNone) break;
     const Flow& flow = state.flows[number];
-    if (now - flow.last_seen >= state.timeout_of(flow.state))
+    if (now - flow.last_seen >= state.timeout_of(flow, state.flows.cold(number)))
       state.free_flow(number);
     else
       state.arm(number, now);

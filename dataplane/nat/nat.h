@@ -45,17 +45,19 @@ class Nat {
   struct Options {
     const char* name = "nat";  ///< unique in the process
     std::uint16_t worker = 0;
-    std::uint32_t flows = 65536;        ///< entries of the flow pool: the exact limit
-    std::uint32_t port_bitmaps = 256;   ///< (interface, protocol, remote endpoint) searched exhaustively at a time
-    std::uint32_t redirects = 16384;    ///< flows at home here that other workers own; the same for all workers
-    std::uint32_t tenant_slots = 1024;  ///< as in TableCompiler::Options; counters are sized by them
+    std::uint32_t flows = 65536;             ///< entries of the flow pool: the exact limit
+    std::uint32_t flows_per_tenant = 0;      ///< of these, how many one tenant may have; 0: all
+    std::uint32_t port_bitmaps = 256;        ///< (interface, protocol, remote endpoint) searched exhaustively at a time
+    std::uint32_t redirects = 16384;         ///< flows at home here that other workers own; the same for all workers
+    std::uint32_t redirects_per_tenant = 0;  ///< of these, how many may be one tenant's; 0: all
+    std::uint32_t tenant_slots = 1024;       ///< as in TableCompiler::Options; counters are sized by them
     std::uint32_t interface_slots = 4096;
     std::uint32_t resets_per_second = 100;                         ///< RSTs per tenant; as many may come at once
     std::uint32_t errors_per_second = 100;                         ///< ICMP errors of the NAT's own, likewise
     std::array<AttachmentSize, kMaxAttachments> attachments = {};  ///< by index
     Ipv4Prefix lambda_vpc = {};                                    ///< where environments' addresses lie
-    Ipv4Address gateway = {};  ///< the environments' default gateway; nobody's destination
-    FlowTimeouts timeouts = {};
+    Ipv4Address gateway = {};    ///< the environments' default gateway; nobody's destination
+    FlowTimeouts timeouts = {};  ///< of tenants that have none of their own
     NatSecret secret = {};
     int numa_node = -1;  ///< where the memory lies, that of the worker's core; -1: anywhere
   };
@@ -68,6 +70,11 @@ class Nat {
   /// Between bursts only; each generation in turn. `tables` outlives its use. Flows whose mapping and interface stand
   /// are kept; the others are swept by `maintain`, and until then their packets find them gone.
   void switch_tables(const Tables& tables);
+
+  /// What comes first for packets from a device, at most kMaxBurst and all pending: those beyond their tenant's packets
+  /// per second are dropped. Once for each packet: not for what another worker hands over. Nothing to do, and no
+  /// need to call it, when Tables::any_packet_limit is false.
+  void admit(std::span<Packet* const> burst, Tick now);
 
   /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
   /// kDrop (bytes as they were), kAnswered (bytes as they were; dead as by kDrop, but the sender is to get `answer` by

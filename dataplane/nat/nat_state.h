@@ -1,6 +1,7 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, answering.cc what senders are told, icmp_errors.cc the errors of others, fragments.cc what is
-// different for fragments, passing.cc what passes between workers, list.cc the view for people.
+// closing of flows, limits.cc what tenants may do, answering.cc what senders are told, icmp_errors.cc the errors of
+// others, fragments.cc what is different for fragments, passing.cc what passes between workers, list.cc the view for
+// people.
 #pragma once
 
 #include <memory>
@@ -21,6 +22,12 @@
 
 namespace hypernat::dataplane {
 
+/// Of one burst: what a tenant with a limit of packets has in it, and how many of these may still pass.
+struct PacketAllowance {
+  std::uint32_t wanted = 0;
+  std::uint32_t granted = 0;
+};
+
 struct Nat::State {
   State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage);
   bool allocate();
@@ -36,7 +43,6 @@ struct Nat::State {
 
   bool judge_segment(Packet& packet, Tick now);
   FlowKey key_of(const Packet& packet) const;
-  std::uint32_t tenant_of(const Packet& packet) const;
   static bool comes_another_way(const Packet& packet, const Flow& flow);
   bool may_come_another_way(Packet& packet) const;
   static void learn_way(const Packet& packet, Flow& flow);
@@ -58,6 +64,7 @@ struct Nat::State {
   bool permit(Opening& opening, Tick now);
   bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
   bool claim(Opening& opening);
+  void give_back(const Opening& opening);
   PortChoice::Result choose_port(Opening& opening);
   bool enter(Opening& opening, Tick now);
   void refuse_inbound(Packet& packet) const;
@@ -66,6 +73,17 @@ struct Nat::State {
   bool may_be_destination(Ipv4Address address, std::uint32_t subnet_slot) const;
   void close(std::uint32_t number);
   void free_flow(std::uint32_t number);
+
+  // limits.cc
+  std::uint32_t tenant_of(const Packet& packet) const;
+  std::uint32_t packet_limit_of(const Packet& packet) const;
+  void follow_flow_limit(std::uint32_t tenant);
+  bool may_open_more(Packet& packet, std::uint32_t tenant, Tick now);
+  bool may_open_now(Packet& packet, std::uint32_t tenant, Tick now);
+  bool claim_flow(Packet& packet, std::uint32_t tenant);
+  void release_flow(std::uint32_t tenant);
+  void count_drop(const Packet& packet);
+  Tick timeout_of(const Flow& flow, const FlowCold& cold) const;
 
   // answering.cc
   void answer_inside(Packet& packet, const PacketAnswer& answer, Drop reason) const;
@@ -99,7 +117,6 @@ struct Nat::State {
   void lose(Pass& pass);
   void sweep_redirects(std::uint32_t steps);
 
-  Tick timeout_of(FlowState state) const;
   void arm(std::uint32_t number, Tick now);
   /// Whether its mapping and interface are still there.
   bool stands(const Flow& flow) const;
@@ -127,8 +144,10 @@ struct Nat::State {
   Tick remotes_looked_at = 0;
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
-  FixedArray<Allowance> resets;  ///< by tenant slot
-  FixedArray<Allowance> errors;  ///< likewise
+  FixedArray<Allowance> resets;                   ///< by tenant slot
+  FixedArray<Allowance> errors;                   ///< likewise
+  FixedArray<bool> under_flow_limit;              ///< likewise: whether its flows here are in `usage`
+  FixedArray<PacketAllowance> packet_allowances;  ///< likewise; all zero between bursts
 };
 
 }  // namespace hypernat::dataplane

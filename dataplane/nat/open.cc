@@ -51,6 +51,7 @@ void Nat::State::open(Packet& packet, Tick now) {
     refuse_segment(packet, mapping.tenant, now);
     return;
   }
+  if (!may_open_more(packet, mapping.tenant, now)) return;
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
   if (!permit(opening, now) || !claim(opening)) return;
   const PortChoice::Result port = choose_port(opening);
@@ -60,8 +61,7 @@ void Nat::State::open(Packet& packet, Tick now) {
     return;
   }
   neighbours.release(opening.next_hop);
-  flows.give_back(opening.number);
-  usage.release(mapping.tenant);
+  give_back(opening);
   if (port == PortChoice::Result::kGaveUp) drop_packet(packet, Drop::port_search_failed);
   if (port == PortChoice::Result::kExhausted) ask_next(packet, mapping);
 }
@@ -94,7 +94,7 @@ bool Nat::State::permitted_by_rules(Packet& packet, const MappingEntry& mapping)
                                      .destination_port = packet.dst_port,
                                      .icmp_type = icmp ? packet.l4[0] : std::uint8_t{0},
                                      .icmp_code = icmp ? packet.l4[1] : std::uint8_t{0}});
-  if (packet.rule == CompiledRules::kNoRule) {
+  if (packet.rule == Rule::kNone) {
     drop_packet(packet, Drop::egress_refused);
     return false;
   }
@@ -103,24 +103,25 @@ bool Nat::State::permitted_by_rules(Packet& packet, const MappingEntry& mapping)
 
 bool Nat::State::claim(Opening& opening) {
   const std::uint32_t tenant = opening.mapping.tenant;
-  if (!usage.claim(tenant, tables->tenants[tenant].flow_limit)) {
-    drop_packet(opening.packet, Drop::tenant_flow_limit);
-    return false;
-  }
+  if (!claim_flow(opening.packet, tenant)) return false;
   opening.number = flows.take();
   if (opening.number == kNone) {
-    usage.release(tenant);
+    release_flow(tenant);
     drop_packet(opening.packet, Drop::flow_table_full);
     return false;
   }
   opening.next_hop = neighbours.acquire(Link::subnet(opening.subnet.number), opening.next_hop_address, tenant);
   if (opening.next_hop == kNone) {
-    flows.give_back(opening.number);
-    usage.release(tenant);
+    give_back(opening);
     drop_packet(opening.packet, Drop::next_hop_table_full);
     return false;
   }
   return true;
+}
+
+void Nat::State::give_back(const Opening& opening) {
+  flows.give_back(opening.number);
+  release_flow(opening.mapping.tenant);
 }
 
 // Tries every interface of the mapping, the environment's own first.
@@ -238,35 +239,16 @@ void Nat::State::free_flow(std::uint32_t number) {
     reports.add(static_cast<std::uint16_t>(cold.home),
                 {.ticket = cold.ticket, .kind = RedirectReport::Kind::kReleased});
   neighbours.release(flow.next_hop);
-  usage.release(cold.tenant_slot);
+  release_flow(cold.tenant_slot);
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.flows_open.set(counters.flows_open.read() - 1);
   if (counters.flows_open.read() == 0) counters.fullest_remote.set(0);
   flows.give_back(number);
 }
 
-Tick Nat::State::timeout_of(FlowState state) const {
-  const FlowTimeouts& timeouts = options.timeouts;
-  switch (state) {
-    case FlowState::kOpening:
-      return timeouts.tcp_opening;
-    case FlowState::kEstablished:
-      return timeouts.tcp_established;
-    case FlowState::kClosing:
-      return timeouts.tcp_closing;
-    case FlowState::kUdp:
-      return timeouts.udp;
-    case FlowState::kEcho:
-      return timeouts.icmp;
-    case FlowState::kFree:
-      break;
-  }
-  return 0;
-}
-
 void Nat::State::arm(std::uint32_t number, Tick now) {
   const Flow& flow = flows[number];
-  wheel.arm(flows, number, now, flow.last_seen + timeout_of(flow.state));
+  wheel.arm(flows, number, now, flow.last_seen + timeout_of(flow, flows.cold(number)));
 }
 
 bool Nat::State::stands(const Flow& flow) const {

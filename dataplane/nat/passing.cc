@@ -30,8 +30,11 @@ void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
     return;
   }
   if (!on_its_way) {
-    const RedirectTicket ticket =
-        redirects.add(packet.key, packet.signature, packet.slot, static_cast<std::uint8_t>(next));
+    const RedirectTicket ticket = redirects.add({.key = packet.key,
+                                                 .signature = packet.signature,
+                                                 .mapping_slot = packet.slot,
+                                                 .tenant_slot = mapping.tenant,
+                                                 .asked_first = static_cast<std::uint8_t>(next)});
     if (ticket.is_none()) {
       drop_packet(packet, Drop::redirect_table_full);
       return;

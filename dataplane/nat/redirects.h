@@ -28,6 +28,7 @@ enum class RedirectState : std::uint8_t {
 struct Redirect {
   FlowKey key;
   std::uint32_t mapping_slot = kNone;  ///< in Tables::mappings
+  std::uint32_t tenant_slot = kNone;   ///< whose share it takes
   std::uint16_t serial = 0;            ///< of the ticket; another one each time the place is used
   RedirectState state = RedirectState::kFree;
   std::uint8_t worker = 0;  ///< the owner; while opening, who was asked first
@@ -40,6 +41,8 @@ class Redirects {
   struct Options {
     const char* name = "";  ///< unique in the process
     std::uint32_t capacity = 0;
+    std::uint32_t tenants = 0;     ///< slots
+    std::uint32_t per_tenant = 0;  ///< of the capacity, how many may be one tenant's; 0: all
     int numa_node = -1;
   };
   /// False when the memory can not be had.
@@ -51,8 +54,16 @@ class Redirects {
   Redirect* find(RedirectTicket ticket);
   RedirectTicket ticket_of(const Redirect& redirect) const;
 
-  /// A redirect of an opening; there is none for `key`. The ticket is none when every place is in use.
-  RedirectTicket add(const FlowKey& key, std::uint32_t signature, std::uint32_t mapping_slot, std::uint8_t asked_first);
+  struct Wanted {
+    FlowKey key;
+    std::uint32_t signature = 0;
+    std::uint32_t mapping_slot = kNone;
+    std::uint32_t tenant_slot = kNone;
+    std::uint8_t asked_first = 0;  ///< worker
+  };
+  /// A redirect of an opening; there is none for its key. The ticket is none when every place is in use, or the tenant
+  /// has its share.
+  RedirectTicket add(const Wanted& wanted);
   void remove(Redirect& redirect);
 
   Redirect& operator[](std::uint32_t number) { return entries_[number]; }
@@ -65,6 +76,8 @@ class Redirects {
   FlowHash hash_;
   std::unique_ptr<FlowIndex> index_;
   FixedArray<Redirect> entries_;
+  FixedArray<std::uint32_t> shares_;  ///< in use, by tenant slot
+  std::uint32_t per_tenant_ = 0;
   FixedArray<std::uint32_t> free_;  ///< a queue, so that a place rests for as long as can be
   std::uint32_t free_head_ = 0;
   std::uint32_t free_count_ = 0;

@@ -3,35 +3,15 @@
 namespace hypernat::dataplane {
 
 CompiledRules::CompiledRules(const config::RuleSet& set) {
-  rules_.reserve(set.rules.size());
-  for (const config::EgressRule& rule : set.rules) {
-    const std::uint32_t mask = __builtin_bswap32(rule.destination.host_mask());
-    rules_.push_back({.destination = rule.destination.address.network() & mask,
-                      .mask = mask,
-                      .protocol = rule.protocol,
-                      .first = rule.first_port,
-                      .last = rule.last_port});
-  }
+  if (set.rules.size() > kLongestList) long_ = LongRules::build(set.rules);
+  if (!long_) list_ = std::vector<Rule>(set.rules.begin(), set.rules.end());
 }
 
-std::uint16_t CompiledRules::find(const Opening& opening) const {
-  for (std::size_t i = 0; i < rules_.size(); ++i) {
-    const Rule& rule = rules_[i];
-    if ((opening.destination.network() & rule.mask) != rule.destination) continue;
-    if (rule.protocol == -1) return static_cast<std::uint16_t>(i);
-    if (rule.protocol == static_cast<std::int16_t>(opening.protocol) && ports_match(rule, opening))
-      return static_cast<std::uint16_t>(i);
-  }
-  return kNoRule;
-}
-
-bool CompiledRules::ports_match(const Rule& rule, const Opening& opening) {
-  if (opening.protocol == Protocol::kIcmp) {
-    return (rule.first == config::kAnyIcmp || rule.first == opening.icmp_type) &&
-           (rule.last == config::kAnyIcmp || rule.last == opening.icmp_code);
-  }
-  const std::uint16_t port = opening.destination_port.host();
-  return rule.first <= port && port <= rule.last;
+std::uint16_t CompiledRules::find(const OpeningPacket& packet) const {
+  if (long_) return long_->find(packet);
+  for (std::size_t i = 0; i < list_.size(); ++i)
+    if (list_[i].permits(packet)) return static_cast<std::uint16_t>(i);
+  return Rule::kNone;
 }
 
 }  // namespace hypernat::dataplane

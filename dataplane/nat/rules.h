@@ -1,44 +1,32 @@
 // The egress rules of a mapping's security groups: what may open a flow. Any rule that matches permits.
 //
-// Immutable; mappings with equal rules share one.
+// A short set is a list; a long one is asked all at once (long_rules.h), so that an opening costs the same however many
+// rules its tenant has. Immutable; mappings with equal rules share one.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "config/table.h"
+#include "dataplane/nat/long_rules.h"
+#include "dataplane/nat/rule.h"
 
 namespace hypernat::dataplane {
 
 class CompiledRules {
  public:
-  static constexpr std::uint16_t kNoRule = 0xffff;
-
-  /// The packet that wants to open a flow.
-  struct Opening {
-    Protocol protocol{};
-    Ipv4Address destination = {};
-    L4Port destination_port = {};  ///< TCP, UDP
-    std::uint8_t icmp_type = 0;    ///< ICMP
-    std::uint8_t icmp_code = 0;
-  };
+  /// Rules of the longest list. Asked one after the other they cost about as much as all at once.
+  static constexpr std::size_t kLongestList = 32;
 
   explicit CompiledRules(const config::RuleSet& set);
 
-  /// Index (in config::RuleSet) of a rule that permits it, or kNoRule.
-  std::uint16_t find(const Opening& opening) const;
+  /// The lowest index (in config::RuleSet) of a rule that permits it, or Rule::kNone.
+  std::uint16_t find(const OpeningPacket& packet) const;
 
  private:
-  struct Rule {
-    std::uint32_t destination = 0;  ///< network order, masked
-    std::uint32_t mask = 0;
-    std::int16_t protocol = -1;
-    std::uint16_t first = 0;  ///< host order; ICMP: type
-    std::uint16_t last = 0;   ///< host order; ICMP: code
-  };
-  static bool ports_match(const Rule& rule, const Opening& opening);
-
-  std::vector<Rule> rules_;
+  std::vector<Rule> list_;                 ///< empty when `long_` is there
+  std::unique_ptr<const LongRules> long_;  ///< null for a short set, or when the memory could not be had
 };
 
 }  // namespace hypernat::dataplane

@@ -125,6 +125,15 @@ InterfaceIdentity identity_of(const config::Mapping& mapping, const config::Inte
   return {mapping.uid, interface.uid, interface.address.host()};
 }
 
+FlowTimeouts to_ticks(const config::TenantTimeouts& timeouts) {
+  const auto ticks = [](std::chrono::milliseconds duration) { return static_cast<Tick>(duration.count()); };
+  return {.tcp_opening = ticks(timeouts.tcp_opening),
+          .tcp_established = ticks(timeouts.tcp_established),
+          .tcp_closing = ticks(timeouts.tcp_closing),
+          .udp = ticks(timeouts.udp),
+          .icmp = ticks(timeouts.icmp)};
+}
+
 template <class Entry>
 Entry& entry_at(std::vector<Entry>& entries, std::uint32_t slot) {
   if (entries.size() <= slot) entries.resize(slot + 1);
@@ -193,8 +202,12 @@ std::uint8_t TableCompiler::State::attachment_of(const config::Subnet& subnet) c
 
 void TableCompiler::State::fill_tenants(Tables& tables, const config::Table& table, const Draft& draft) const {
   for (const auto& tenant : table.tenants) {
-    entry_at(tables.tenants, draft.tenants.slots.at(tenant.number)) = {
-        .account = tenant.account, .number = tenant.number, .flow_limit = tenant.flow_limit, .in_use = true};
+    entry_at(tables.tenants, draft.tenants.slots.at(tenant.number)) = {.account = tenant.account,
+                                                                       .number = tenant.number,
+                                                                       .limits = tenant.limits,
+                                                                       .timeouts = to_ticks(tenant.timeouts),
+                                                                       .in_use = true};
+    tables.any_packet_limit |= tenant.limits.packets_per_second != 0;
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "config/table.h"
 #include "config/types.h"
+#include "dataplane/flow/flow.h"
 
 namespace hypernat::dataplane {
 
@@ -40,8 +41,9 @@ class CompiledRules;   // nat/rules.h
 struct TenantEntry {
   std::string account;
   std::uint32_t number = 0;
-  std::uint32_t flow_limit = 0;  ///< 0: none
-  bool in_use = false;           ///< false: nobody's slot in this generation
+  config::TenantLimits limits;
+  FlowTimeouts timeouts = kNoTimeouts;  ///< each 0: the data plane's
+  bool in_use = false;                  ///< false: nobody's slot in this generation
 };
 
 struct SubnetEntry {
@@ -86,6 +88,7 @@ struct Tables {
   std::string sha256;
   std::vector<config::TunnelPeer> peers;  ///< sorted by address
   std::vector<TenantEntry> tenants;
+  bool any_packet_limit = false;  ///< some tenant has one: else no packet is counted
   std::vector<SubnetEntry> subnets;
   std::vector<InterfaceEntry> interfaces;
   std::vector<MappingEntry> mappings;

@@ -207,8 +207,10 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
   options.name = nat_names_[number].c_str();
   options.worker = number;
   options.flows = config_.limits.flows;
+  options.flows_per_tenant = config_.limits.flows_per_tenant;
   options.port_bitmaps = config_.limits.port_bitmaps;
   options.redirects = config_.limits.redirects;
+  options.redirects_per_tenant = config_.limits.redirects_per_tenant;
   options.tenant_slots = tenants_.slots();
   options.interface_slots = config_.limits.interfaces;
   options.resets_per_second = config_.limits.resets_per_second;

@@ -134,11 +134,15 @@ int Telemetry::tenants(const char* parameter, Answer& answer) {
       return total;
     };
     entry.add("account", tables->tenants[slot].account)
-        .add("flow_limit", tables->tenants[slot].flow_limit)
-        .add("flows_open", dataplane_.tenants().flows(static_cast<std::uint32_t>(slot)))
+        .add("flow_limit", tables->tenants[slot].limits.flows)
+        .add("new_flow_limit", tables->tenants[slot].limits.new_flows_per_second)
+        .add("packet_limit", tables->tenants[slot].limits.packets_per_second)
+        .add("flows_open", sum(&TenantCounters::flows_open))
         .add("flows_opened", sum(&TenantCounters::flows_opened))
         .add("drops", sum(&TenantCounters::drops))
         .add("limit_reached", sum(&TenantCounters::limit_reached))
+        .add("new_flow_limit_reached", sum(&TenantCounters::new_flow_limit_reached))
+        .add("packet_limit_reached", sum(&TenantCounters::packet_limit_reached))
         .add("ports_exhausted", sum(&TenantCounters::ports_exhausted))
         .add("resets", sum(&TenantCounters::resets))
         .add("errors_sent", sum(&TenantCounters::errors_sent))

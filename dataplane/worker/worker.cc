@@ -25,6 +25,9 @@ bool checksum_is_bad(const rte_mbuf& mbuf) {
          (mbuf.ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD;
 }
 
+// Between two looks through all neighbours: far less than it takes to ask one again.
+constexpr Tick kBetweenLooks = 8;
+
 }  // namespace
 
 Worker::Worker(const Options& options, const Surroundings& around)
@@ -143,6 +146,7 @@ std::uint32_t Worker::take_finished(rte_ring* ring) {
 void Worker::journey(Burst& burst, Tick now) {
   describe(burst);
   parse(burst, now);
+  admit(burst, now);
   gather(burst, now);
   go_home(burst);
   translate(burst, now);
@@ -195,6 +199,17 @@ void Worker::parse(Burst& burst, Tick now) {
     if (heard.tell_others && origin == ArpOrigin::kDevice) copy_to_others(*burst.mbufs[i]);
     packet.verdict = Verdict::kConsumed;
   }
+}
+
+// Here and not at home, so that a flood does not even fill the rings; where a packet came in, so that it counts once.
+void Worker::admit(Burst& burst, Tick now) {
+  if (burst.origin != Origin::kDevice || !tables_->any_packet_limit) return;
+  std::array<Packet*, kMaxBurst> parsed;
+  std::size_t count = 0;
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    if (burst.packets[i].verdict == Verdict::kPending) parsed[count++] = &burst.packets[i];
+  }
+  nat_->admit({parsed.data(), count}, now);
 }
 
 void Worker::go_home(Burst& burst) {
@@ -285,9 +300,11 @@ void Worker::announce(Tick now) {
 // What time brings: neighbours to ask for, held packets, timers.
 void Worker::keep_up(Tick now) {
   if (options_.number == 0) announce(now);
-  if (now != looked_for_asking_at_ || neighbours_.some_ask_soon()) {
+  if (now - neighbours_looked_at_ >= kBetweenLooks || !neighbours_.looked_through()) {
+    if (neighbours_.looked_through()) neighbours_looked_at_ = now;
     arp_.ask(*tables_, now);
-    looked_for_asking_at_ = now;
+  } else if (neighbours_.some_ask_soon()) {
+    arp_.ask(*tables_, now);
   }
   if (sender_.holds_any() && (recheck_held_ || now != held_looked_at_)) {
     sender_.recheck_held(now);

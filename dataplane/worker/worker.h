@@ -131,6 +131,7 @@ class Worker {
   void journey(Burst& burst, Tick now);
   void describe(Burst& burst);
   void parse(Burst& burst, Tick now);
+  void admit(Burst& burst, Tick now);
   void gather(Burst& burst, Tick now);
   void go_home(Burst& burst);
   void translate(Burst& burst, Tick now);
@@ -171,7 +172,7 @@ class Worker {
   Burst burst_;
   bool recheck_held_ = false;  ///< a neighbour answered since the last look
   Tick held_looked_at_ = 0;
-  Tick looked_for_asking_at_ = 0;
+  Tick neighbours_looked_at_ = 0;
   std::uint32_t underlays_announced_ = 0;  ///< times since start
   Tick underlays_announced_at_ = 0;
   Announcements announcements_;

@@ -36,7 +36,7 @@ struct Tuple {
 config::Table one_mapping() {
   config::Table table;
   table.generation = 1;
-  table.tenants = {{.account = "111111111111", .number = 1, .flow_limit = 0}};
+  table.tenants = {{.account = "111111111111", .number = 1}};
   table.route_sets = {{.routes = {{.prefix = {}, .target = config::RouteTarget::kRouter}}}};
   table.rule_sets = {{.rules = {{.protocol = -1, .first_port = 0, .last_port = 0, .destination = {}}}}};
   table.subnets = {{.number = SubnetNumber{1},

@@ -44,8 +44,11 @@ void take_steps(dataplane::PacketWorld& world, std::span<const std::uint8_t> inp
 }
 
 craft::Bytes frame_step(std::uint16_t port, const craft::Bytes& frame, std::uint8_t flags) {
-  craft::Bytes step{static_cast<std::uint8_t>(port | flags), static_cast<std::uint8_t>(frame.size()),
-                    static_cast<std::uint8_t>(frame.size() >> 8)};
+  craft::Bytes step;
+  step.reserve(3 + frame.size());
+  step.push_back(static_cast<std::uint8_t>(port | flags));
+  step.push_back(static_cast<std::uint8_t>(frame.size()));
+  step.push_back(static_cast<std::uint8_t>(frame.size() >> 8));
   step.insert(step.end(), frame.begin(), frame.end());
   return step;
 }

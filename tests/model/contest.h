@@ -50,6 +50,8 @@ class Contest {
   void change_mapping(Dice& dice, config::Mapping& mapping);
   std::vector<Traffic::Arrival> some_packets(Dice& dice);
   void sweep();
+  void let_go();
+  void go_round_remotes();
   void compare_flows();
   void compare_counters();
   template <class Value>

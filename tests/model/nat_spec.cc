@@ -5,10 +5,6 @@
 namespace hypernat::spec {
 namespace {
 
-Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen) {
-  return {.reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker};
-}
-
 // RFC 1812 5.3.7, RFC 6890: this network, loopback, link-local, multicast, reserved, broadcast.
 bool martian(Address address) {
   const unsigned first = address >> 24;
@@ -28,6 +24,10 @@ bool legal_flags(const Header& header) {
 
 }  // namespace
 
+Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen) {
+  return {.reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker};
+}
+
 std::string NatSpec::step(const Arrival& arrival, const Fate& seen) {
   const Fate fate = decide(arrival, seen);
   count(arrival, fate);
@@ -39,6 +39,7 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
   const bool inside = arrival.side == Side::kInside;
   if (inside ? !table_.mappings.contains(arrival.way.mapping) : !table_.subnets.contains(arrival.subnet))
     return dropped("unknown_segment", arrival, seen);
+  if (is_error(arrival.packet)) return carry_error(arrival, seen);
   const bool echo = header.protocol == kIcmp;
   const Tuple tuple{.network = inside ? arrival.way.mapping : arrival.subnet,
                     .protocol = header.protocol,
@@ -52,7 +53,11 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
 
   if (Flow* const flow = find(arrival.side, tuple); flow != nullptr) {
     Flow after = *flow;
-    const Fate fate = inside ? outbound(after, arrival, seen) : inbound(after, arrival, seen);
+    Fate fate = inside ? outbound(after, arrival, seen) : inbound(after, arrival, seen);
+    if (fate.reason == "too_big") {
+      const unsigned mtu = inside ? settings_.outside.mtu : size_inside(after).mtu;
+      fate = told({.reason = fate.reason, .type = 3, .code = 4, .mtu = mtu}, arrival, seen, flow);
+    }
     if (!may_be_gone(*flow) || fate == seen) {
       enter(after);
       return fate;
@@ -74,6 +79,7 @@ Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) con
   if (moves && !opens) return dropped("wrong_tunnel_peer", arrival, seen);
   if (moves && !refused_source(header, arrival.way).empty())
     return dropped(refused_source(header, arrival.way), arrival, seen);
+  if (arrival.packet.size() > settings_.outside.mtu && !header.may_be_cut) return dropped("too_big", arrival, seen);
   const bool revives = opens && (flow.phase == Phase::kBothFins || flow.phase == Phase::kTransitory);
   if (revives && !permitted(header, table_.mappings.at(arrival.way.mapping)))
     return dropped("egress_refused", arrival, seen);
@@ -82,8 +88,11 @@ Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) con
   ++flow.packets_out;
   flow.bytes_out += arrival.packet.size();
   return {.what = Fate::What::kForwarded,
-          .packet = translated(arrival.packet, End::kSource, flow.outer.local, flow.outer.local_port,
-                               checksum_field(seen.packet)),
+          .packet = translated(arrival.packet, {.end = End::kSource,
+                                                .address = flow.outer.local,
+                                                .port = flow.outer.local_port,
+                                                .mss = largest_mss(flow),
+                                                .wrong = checksum_field(seen.packet)}),
           .interface = flow.interface.id,
           .next_hop = flow.next_hop,
           .home = flow.home,
@@ -91,12 +100,17 @@ Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) con
 }
 
 Fate NatSpec::inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const {
-  advance(flow, Side::kOutside, read(arrival.packet));
+  const Header header = read(arrival.packet);
+  if (arrival.packet.size() > size_inside(flow).mtu && !header.may_be_cut) return dropped("too_big", arrival, seen);
+  advance(flow, Side::kOutside, header);
   ++flow.packets_in;
   flow.bytes_in += arrival.packet.size();
   return {.what = Fate::What::kForwarded,
-          .packet = translated(arrival.packet, End::kDestination, flow.inner.local, flow.inner.local_port,
-                               checksum_field(seen.packet)),
+          .packet = translated(arrival.packet, {.end = End::kDestination,
+                                                .address = flow.inner.local,
+                                                .port = flow.inner.local_port,
+                                                .mss = largest_mss(flow),
+                                                .wrong = checksum_field(seen.packet)}),
           .way = flow.way,
           .home = flow.worker,  // a reply comes to the owner at once
           .worker = flow.worker};
@@ -144,9 +158,12 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   const Mapping& mapping = table_.mappings.at(arrival.way.mapping);
   if (!refused_source(header, arrival.way).empty()) return dropped(refused_source(header, arrival.way), arrival, seen);
   if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
-  std::string refused = refused_destination(header, mapping);
-  if (refused.empty()) refused = out_of_something(inner, mapping, seen);
+  std::string refused = out_of_flows(mapping, seen);
+  if (refused.empty()) refused = refused_destination(header, mapping);
   if (refused == "no_route") return told({.reason = refused, .type = 3, .code = 0}, arrival, seen, nullptr);
+  if (refused.empty() && arrival.packet.size() > settings_.outside.mtu && !header.may_be_cut)
+    return told({.reason = "too_big", .type = 3, .code = 4, .mtu = settings_.outside.mtu}, arrival, seen, nullptr);
+  if (refused.empty()) refused = out_of_something(inner, mapping, seen);
   if (!refused.empty()) return dropped(refused, arrival, seen);
 
   const Fate opened{.what = Fate::What::kForwarded, .reason = "opening with a free port", .opened = true};
@@ -182,21 +199,22 @@ std::string NatSpec::refused_source(const Header& header, const Way& way) const 
 
 std::string NatSpec::refused_destination(const Header& header, const Mapping& mapping) const {
   const Subnet& subnet = table_.subnets.at(mapping.subnet);
-  if (no_destination(header.dst, mapping)) return "martian_destination";
+  if (no_destination(header.dst, mapping.subnet)) return "martian_destination";
   if (mapping.interfaces.empty()) return "no_interface";
   if (!permitted(header, mapping)) return "egress_refused";
   const Route* route = route_to(header.dst, subnet);
   return route == nullptr || route->target == Target::kBlackhole ? "no_route" : "";
 }
 
-bool NatSpec::no_destination(Address address, const Mapping& mapping) const {
-  const Subnet& subnet = table_.subnets.at(mapping.subnet);
+// Nobody that a packet can be sent to.
+bool NatSpec::no_destination(Address address, unsigned number) const {
+  const Subnet& subnet = table_.subnets.at(number);
   const bool no_host =
       subnet.prefix.length < 31 && (address == subnet.prefix.first() || address == subnet.prefix.last());
   if (martian(address) || address == settings_.gateway || no_host) return true;
-  for (const auto& [number, other] : table_.mappings)
-    for (const Interface& interface : other.interfaces)
-      if (other.subnet == mapping.subnet && interface.address == address) return true;
+  for (const auto& [mapping_number, mapping] : table_.mappings)
+    for (const Interface& interface : mapping.interfaces)
+      if (mapping.subnet == number && interface.address == address) return true;
   return false;
 }
 
@@ -220,73 +238,21 @@ const Route* NatSpec::route_to(Address destination, const Subnet& subnet) const 
   return longest;
 }
 
-// Each tenant may have so many at once, and earns as many every second, at each worker.
-bool NatSpec::allowed(Allowances& allowances, unsigned per_second, unsigned tenant, unsigned worker) const {
-  const Time full = Time{per_second} * 1000;
-  auto& [left, counted] = allowances.try_emplace({tenant, worker}, full, now_).first->second;
-  left = std::min(full, left + (now_ - counted) * per_second);
-  counted = now_;
-  if (left < 1000) return false;
-  left -= 1000;
-  return true;
+// A tenant's own limit is asked before anything else that an opening costs. Where flows may be gone or not, what was
+// seen tells.
+std::string NatSpec::out_of_flows(const Mapping& mapping, const Fate& seen) const {
+  const unsigned limit = table_.flow_limits.at(mapping.tenant);
+  if (limit == 0) return "";
+  const Range used = how_many([&](const Flow& flow) { return flow.tenant == mapping.tenant; });
+  const bool is_out = used.surely >= limit || (used.at_most >= limit && seen.reason == "tenant_flow_limit");
+  return is_out ? "tenant_flow_limit" : "";
 }
 
-unsigned NatSpec::tenant_of(const Arrival& arrival) const {
-  return arrival.side == Side::kInside ? table_.mappings.at(arrival.way.mapping).tenant
-                                       : table_.subnets.at(arrival.subnet).tenant;
-}
-
-Fate NatSpec::refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen) {
-  if (header.rst) return dropped("no_flow", arrival, seen);
-  if (!allowed(resets_, settings_.resets_per_second, tenant_of(arrival), seen.worker))
-    return dropped("reset_rate_limited", arrival, seen);
-  return {.what = Fate::What::kAnswered,
-          .reason = "no_flow",
-          .packet = reset_for(arrival.packet),
-          .way = arrival.way,
-          .home = seen.home,
-          .worker = seen.worker};
-}
-
-// To the inside the gateway speaks, to the outside the interface, and there only about packets of flows.
-Fate NatSpec::told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow) {
-  if (!allowed(errors_, settings_.errors_per_second, tenant_of(arrival), seen.worker))
-    return dropped(error.reason, arrival, seen);
-  Fate fate{.what = Fate::What::kAnswered, .reason = error.reason, .home = seen.home, .worker = seen.worker};
-  if (arrival.side == Side::kInside) {
-    fate.packet = error_about(arrival.packet, error, settings_.gateway);
-    fate.way = arrival.way;
-    return fate;
-  }
-  fate.packet = error_about(arrival.packet, error, flow->outer.local);
-  fate.interface = flow->interface.id;
-  fate.next_hop = flow->next_hop;
-  return fate;
-}
-
-// RFC 1812 4.3.2.7: nobody is told who is no single host, nor about a packet to none.
-Fate NatSpec::expired(const Tuple& tuple, const Arrival& arrival, const Fate& seen) {
-  const Header header = read(arrival.packet);
-  const IcmpError error{.reason = "ttl_expired", .type = 11, .code = 0};
-  if (arrival.side == Side::kInside) {
-    const bool silent = !refused_source(header, arrival.way).empty() ||
-                        no_destination(header.dst, table_.mappings.at(arrival.way.mapping));
-    return silent ? dropped(error.reason, arrival, seen) : told(error, arrival, seen, nullptr);
-  }
-  const Flow* const flow = find(arrival.side, tuple);
-  if (flow == nullptr || (may_be_gone(*flow) && seen.what == Fate::What::kDropped))
-    return dropped(error.reason, arrival, seen);
-  return told(error, arrival, seen, flow);
-}
-
-// What is limited, in the order in which it is claimed. Where flows may be gone or not, what was seen tells.
+// What else is limited, in the order in which it is claimed.
 std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const {
   const auto is_out = [&](const std::string& reason, Range used, std::size_t limit) {
     return used.surely >= limit || (used.at_most >= limit && seen.reason == reason);
   };
-  const unsigned limit = table_.flow_limits.at(mapping.tenant);
-  const auto tenants = [&](const Flow& flow) { return flow.tenant == mapping.tenant; };
-  if (limit != 0 && is_out("tenant_flow_limit", how_many(tenants), limit)) return "tenant_flow_limit";
   for (const unsigned worker : {seen.home, seen.worker}) {
     const auto workers = [&](const Flow& flow) { return flow.worker == worker; };
     if (flows_.size() + swept_away_.size() >= settings_.flows &&

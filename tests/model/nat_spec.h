@@ -69,12 +69,19 @@ struct Table {
   std::map<unsigned, Subnet> subnets;
   std::map<unsigned, Mapping> mappings;
 };
+/// What fits through an attachment.
+struct Size {
+  unsigned mtu = 0xffff;
+  unsigned mss = 0;  ///< 0: any
+};
 struct Settings {
   Prefix lambda_vpc = {};
   Address gateway = 0;
   unsigned workers = 1;
   unsigned resets_per_second = 100;  ///< of each tenant at each worker, and at once; divides 1000
   unsigned errors_per_second = 100;  ///< ICMP errors of the NAT's own, likewise
+  Size inside = {};                  ///< attachment 0; through others fits anything
+  Size outside = {};                 ///< of every subnet
   unsigned flows = 4096;             ///< of each worker
   unsigned redirects = 4096;         ///< of each worker
   Time tcp_opening = 240'000;
@@ -115,6 +122,7 @@ struct Fate {
   unsigned worker = 0;  ///< the worker that had it last
   bool operator==(const Fate&) const = default;
 };
+Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen);
 std::string text_of(const Arrival& arrival);
 std::string text_of(const Fate& fate);
 
@@ -156,7 +164,8 @@ struct InterfaceCounts {
   bool operator==(const InterfaceCounts&) const = default;
 };
 struct TenantCounts {
-  std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0, errors = 0;
+  std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0;
+  std::uint64_t errors = 0, errors_withheld = 0, errors_carried = 0;
   bool operator==(const TenantCounts&) const = default;
 };
 
@@ -178,7 +187,9 @@ class NatSpec {
 
   const std::map<Tuple, Flow>& flows() const { return flows_; }
   Time due(const Flow& flow) const;
-  bool may_be_gone(const Flow& flow) const { return now_ >= due(flow); }
+  bool may_be_gone(const Flow& flow) const { return now_ >= due(flow) && !all_are_there_; }
+  /// Whoever was due and is gone was forgotten: until time goes on, all others are there.
+  void all_are_there() { all_are_there_ = true; }
   const Table& table() const { return table_; }
   InterfaceCounts interface_counts(const Interface& interface) const;
   TenantCounts tenant_counts(unsigned tenant) const;
@@ -198,14 +209,18 @@ class NatSpec {
   Fate open(const Tuple& inner, const Arrival& arrival, const Fate& seen);
   Fate expired(const Tuple& tuple, const Arrival& arrival, const Fate& seen);
   Fate told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow);
+  Fate carry_error(const Arrival& arrival, const Fate& seen);
+  Size size_inside(const Flow& flow) const { return flow.way.attachment == 0 ? settings_.inside : Size{}; }
+  unsigned largest_mss(const Flow& flow) const;
   using Allowances = std::map<std::pair<unsigned, unsigned>, std::pair<Time, Time>>;
   bool allowed(Allowances& allowances, unsigned per_second, unsigned tenant, unsigned worker) const;
   unsigned tenant_of(const Arrival& arrival) const;
-  bool no_destination(Address address, const Mapping& mapping) const;
+  bool no_destination(Address address, unsigned subnet) const;
   std::string refused_source(const Header& header, const Way& way) const;
   std::string refused_destination(const Header& header, const Mapping& mapping) const;
   bool permitted(const Header& header, const Mapping& mapping) const;
   const Route* route_to(Address destination, const Subnet& subnet) const;
+  std::string out_of_flows(const Mapping& mapping, const Fate& seen) const;
   std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
   std::string wrong_choice(const Flow& flow, const Mapping& mapping);
   void count(const Arrival& arrival, const Fate& fate);
@@ -222,6 +237,7 @@ class NatSpec {
   Settings settings_;
   Table table_;
   Time now_ = 0;
+  bool all_are_there_ = false;
   Time nothing_goes_before_ = 0;        ///< so that not every flow is looked at each time
   std::map<Tuple, Flow> flows_;         ///< by inner tuple
   std::map<Tuple, Tuple> inner_of_;     ///< by outer tuple

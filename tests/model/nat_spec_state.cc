@@ -17,6 +17,7 @@ Tuple without_port(Tuple outer) {
 
 void NatSpec::at(Time now) {
   now_ = now;
+  all_are_there_ = false;
   if (now_ < nothing_goes_before_) return;
   std::vector<Tuple> gone;
   nothing_goes_before_ = ~Time{0};

@@ -1,5 +1,7 @@
 #include "tests/model/spec_wire.h"
 
+#include <algorithm>
+
 namespace hypernat::spec {
 namespace {
 
@@ -52,11 +54,25 @@ void sum_up_transport(Bytes& packet) {
   put(packet, checksum_place(packet), 2, packet.at(9) == kUdp && sum == 0 ? 0xffff : sum);
 }
 
+// RFC 9293 3.1: options of one byte, and options that have their length in the second.
+void lower_mss(Bytes& packet, unsigned most) {
+  const std::size_t tcp = ip_header(packet);
+  const std::size_t end = tcp + (packet.at(tcp + 12) >> 4) * 4U;
+  for (std::size_t at = tcp + 20; at < end && packet.at(at) != 0;) {
+    if (packet.at(at) == 2) put(packet, at + 2, 2, std::min(most, get(packet, at + 2, 2)));
+    at += packet.at(at) == 1 ? 1U : packet.at(at + 1);
+  }
+}
+
 }  // namespace
 
 Header read(const Bytes& packet) {
   const std::size_t transport = ip_header(packet);
-  Header header{.protocol = packet.at(9), .ttl = packet.at(8), .src = get(packet, 12, 4), .dst = get(packet, 16, 4)};
+  Header header{.protocol = packet.at(9),
+                .ttl = packet.at(8),
+                .may_be_cut = (packet.at(6) & 0x40) == 0,
+                .src = get(packet, 12, 4),
+                .dst = get(packet, 16, 4)};
   if (header.protocol == kIcmp) {
     header.icmp_type = packet.at(transport);
     header.icmp_code = packet.at(transport + 1);
@@ -65,7 +81,7 @@ Header read(const Bytes& packet) {
   }
   header.src_port = get(packet, transport, 2);
   header.dst_port = get(packet, transport + 2, 2);
-  if (header.protocol == kTcp) {
+  if (header.protocol == kTcp && packet.size() > transport + 13) {
     const unsigned flags = packet.at(transport + 13);
     header.fin = (flags & 1) != 0;
     header.syn = (flags & 2) != 0;
@@ -84,19 +100,59 @@ bool checksum_is_right(const Bytes& packet) {
   return complement(transport_words(packet)) == 0;
 }
 
-Bytes translated(Bytes packet, End end, Address address, unsigned port, unsigned wrong) {
+Bytes translated(Bytes packet, const Translation& to) {
   const std::size_t transport = ip_header(packet);
   const bool absent = packet.at(9) == kUdp && checksum_field(packet) == 0;
   const bool right = checksum_is_right(packet);
-  const bool source = end == End::kSource;
+  const bool source = to.end == End::kSource;
   packet.at(8) = static_cast<std::uint8_t>(packet.at(8) - 1);
-  put(packet, source ? 12 : 16, 4, address);
-  put(packet, transport + (packet.at(9) == kIcmp ? 4 : (source ? 0 : 2)), 2, port);
+  put(packet, source ? 12 : 16, 4, to.address);
+  put(packet, transport + (packet.at(9) == kIcmp ? 4 : (source ? 0 : 2)), 2, to.port);
+  if (read(packet).syn && to.mss != 0) lower_mss(packet, to.mss);
   sum_up_ip(packet);
   if (absent) return packet;
   sum_up_transport(packet);
-  if (!right) put(packet, checksum_place(packet), 2, wrong == checksum_field(packet) ? wrong ^ 0xffff : wrong);
+  if (!right) {
+    const unsigned now_right = checksum_field(packet);
+    put(packet, checksum_place(packet), 2, to.wrong == now_right ? to.wrong ^ 0xffff : to.wrong);
+  }
   return packet;
+}
+
+bool is_error(const Bytes& packet) {
+  const unsigned type = packet.at(9) == kIcmp ? packet.at(ip_header(packet)) : 0;
+  return type == 3 || type == 11 || type == 12;
+}
+
+Bytes quoted(const Bytes& error) {
+  return {error.begin() + static_cast<std::ptrdiff_t>(ip_header(error)) + 8, error.end()};
+}
+
+Bytes translated_error(Bytes error, const Translation& to) {
+  const bool source = to.end == End::kSource;
+  const Bytes before = quoted(error);
+  Bytes after = before;
+  const std::size_t transport = ip_header(before);
+  put(after, source ? 16 : 12, 4, to.address);
+  put(after, transport + (before.at(9) == kIcmp ? 4 : (source ? 2 : 0)), 2, to.port);
+  const std::size_t sum = checksum_place(before);
+  const bool there = sum + 2 <= before.size() && !(before.at(9) == kUdp && get(before, sum, 2) == 0);
+  if (there) {
+    // ~(~HC + ~m + m') over the words that the checksum covers and that changed.
+    unsigned long changed = 0xffff - get(before, sum, 2);
+    const std::size_t covered = before.at(9) == kIcmp ? transport : 12;
+    for (std::size_t at = covered; at < transport + 8; at += 2)
+      if (get(before, at, 2) != get(after, at, 2)) changed += 0xffff - get(before, at, 2) + get(after, at, 2);
+    const unsigned result = complement(changed);
+    put(after, sum, 2, before.at(9) == kUdp && result == 0 ? 0xffff : result);
+  }
+  sum_up_ip(after);
+  std::ranges::copy(after, error.end() - static_cast<std::ptrdiff_t>(after.size()));
+  error.at(8) = static_cast<std::uint8_t>(error.at(8) - 1);
+  put(error, source ? 12 : 16, 4, to.address);
+  sum_up_ip(error);
+  sum_up_transport(error);
+  return error;
 }
 
 Bytes reset_for(const Bytes& segment) {
@@ -140,6 +196,7 @@ Bytes error_about(const Bytes& packet, const IcmpError& error, Address source) {
   put(answer, 16, 4, get(packet, 12, 4));
   put(answer, 20, 1, error.type);
   put(answer, 21, 1, error.code);
+  put(answer, 26, 2, error.mtu);
   answer.insert(answer.end(), packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(quoted));
   sum_up_ip(answer);
   sum_up_transport(answer);

@@ -15,10 +15,11 @@ inline constexpr unsigned kIcmp = 1;
 inline constexpr unsigned kTcp = 6;
 inline constexpr unsigned kUdp = 17;
 
-/// What is read from a packet of TCP, UDP or ICMP echo.
+/// What is read from a packet of TCP, UDP or ICMP echo, or of the start of one.
 struct Header {
   unsigned protocol = 0;
   unsigned ttl = 0;
+  bool may_be_cut = true;  ///< no DF
   Address src = 0;
   Address dst = 0;
   unsigned src_port = 0;  ///< echo: the identifier, in both
@@ -37,8 +38,16 @@ Header read(const Bytes& packet);
 bool checksum_is_right(const Bytes& packet);
 enum class End : std::uint8_t { kSource, kDestination };
 /// The same packet one hop on, with another address and port at one end; an echo's identifier is its port. A checksum
-/// that was wrong is not repaired: it becomes `wrong`, which the caller has found in what came out.
-Bytes translated(Bytes packet, End end, Address address, unsigned port, unsigned wrong);
+/// that was wrong is not repaired: it becomes `wrong`, which the caller has found in what came out. A SYN announces no
+/// larger MSS than `mss`, 0: any.
+struct Translation {
+  End end = End::kSource;
+  Address address = 0;
+  unsigned port = 0;
+  unsigned mss = 0;
+  unsigned wrong = 0;
+};
+Bytes translated(Bytes packet, const Translation& translation);
 /// The transport checksum as it stands.
 unsigned checksum_field(const Bytes& packet);
 /// How a closed connection answers the segment (RFC 9293 3.10.7.1).
@@ -49,9 +58,19 @@ struct IcmpError {
   std::string reason = {};  ///< why the packet died
   unsigned type = 0;
   unsigned code = 0;
+  unsigned mtu = 0;  ///< of fragmentation needed (RFC 1191)
 };
 /// The whole of it, quoting as much of the packet as fits into 576 bytes (RFC 1812 4.3.2.3).
 Bytes error_about(const Bytes& packet, const IcmpError& error, Address source);
+
+/// Unreachable, time exceeded, parameter problem: messages that quote a packet.
+bool is_error(const Bytes& packet);
+/// As far as it is there.
+Bytes quoted(const Bytes& error);
+/// The error one hop on, with another address at one end, and the packet in it with that address and port at its other
+/// end, as whoever gets the error knows it. The checksum in the quote follows what changes under it (RFC 1624), since
+/// the quote may have been cut; all others are summed up anew.
+Bytes translated_error(Bytes error, const Translation& translation);
 
 std::string text_of(Address address);
 /// "tcp S 100.64.0.1:7 > 10.0.1.10:80 ttl 64, 45 bytes".

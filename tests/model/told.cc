@@ -82,6 +82,18 @@ std::string name_of(spec::Phase phase, unsigned protocol) {
   return protocol == spec::kUdp ? "udp" : "echo";
 }
 
+// An error goes where the packets go that answer the quoted one.
+std::uint16_t home_of(const spec::Bytes& packet, const dataplane::Home& home) {
+  const auto address = [](spec::Address value) { return Ipv4Address::from_host(value); };
+  const auto port = [](unsigned value) { return L4Port::from_host(static_cast<std::uint16_t>(value)); };
+  const bool error = spec::is_error(packet);
+  const spec::Header header = spec::read(error ? spec::quoted(packet) : packet);
+  const dataplane::HomeTuple there{address(header.src), address(header.dst), port(header.src_port),
+                                   port(header.dst_port)};
+  const dataplane::HomeTuple back{there.dst, there.src, there.dst_port, there.src_port};
+  return home.worker_of(home.hash(error ? back : there));
+}
+
 }  // namespace
 
 spec::Settings told(const NatWorld::Options& options) {
@@ -90,6 +102,8 @@ spec::Settings told(const NatWorld::Options& options) {
           .workers = options.workers,
           .resets_per_second = options.resets_per_second,
           .errors_per_second = options.errors_per_second,
+          .inside = {.mtu = options.inside.mtu, .mss = options.inside.mss},
+          .outside = {.mtu = options.outside.mtu, .mss = options.outside.mss},
           .flows = options.flows,
           .redirects = options.redirects,
           .tcp_opening = options.timeouts.tcp_opening,
@@ -102,7 +116,7 @@ spec::Settings told(const NatWorld::Options& options) {
 spec::Table told(const config::Table& table) {
   spec::Table made;
   for (const auto& peer : table.peers) made.peers[peer.address.host()] = told(peer.block);
-  for (const auto& tenant : table.tenants) made.flow_limits[tenant.number] = tenant.flow_limit;
+  for (const auto& tenant : table.tenants) made.flow_limits[tenant.number] = tenant.limits.flows;
   for (const auto& subnet : table.subnets) made.subnets[to_number(subnet.number)] = told(table, subnet);
   for (const auto& mapping : table.mappings) made.mappings[to_number(mapping.number)] = told(table, mapping);
   return made;
@@ -123,13 +137,9 @@ spec::Arrival told(const NatWorld::Arrival& arrival) {
 }
 
 spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWorld& world) {
-  const craft::Bytes came = arrival.datagram.bytes();
-  const craft::Seen tuple = craft::look_at(came);
   spec::Fate fate{.packet = outcome.bytes,
                   .opened = outcome.opened,
-                  .home = world.home().worker_of(
-                      world.home().hash({parse_ipv4_address(tuple.src).value(), parse_ipv4_address(tuple.dst).value(),
-                                         L4Port::from_host(tuple.src_port), L4Port::from_host(tuple.dst_port)})),
+                  .home = home_of(arrival.datagram.bytes(), world.home()),
                   .worker = outcome.worker};
   const dataplane::Egress& egress = outcome.egress;
   const auto to_inside = [&] {

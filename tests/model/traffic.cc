@@ -3,6 +3,7 @@
 namespace hypernat::model {
 
 using craft::Echo;
+using craft::IcmpError;
 using craft::Ip;
 using craft::Tcp;
 using craft::Udp;
@@ -14,14 +15,18 @@ using spec::Tuple;
 namespace {
 
 const std::vector<std::string> kFlags = {"S", "S", "S", "SA", "SA", "A", "A", "PA", "FA", "FA", "R", "RA"};
+// An MSS of 1460 at an even and at an odd place, one of 512, a window scale.
+const std::vector<craft::Bytes> kOptions = {
+    {2, 4, 5, 180}, {1, 2, 4, 5, 180, 0, 0, 0}, {1, 1, 1, 1, 2, 4, 2, 0}, {3, 3, 7, 0}};
 const std::vector<std::string> kOddFlags = {"F", "", "SF", "SR", "SFA", "SRA", "FRA", "UPF", "SEC"};
 
 // Two bytes of payload that make the translated packet's checksum come out at the edge of its range.
 void tune(craft::Datagram& datagram, Dice& dice, spec::End end, spec::Address address, unsigned port) {
   datagram.payload.assign(2 + dice.below(2) * 2, 0);
   // The word that brings the sum to all ones, or to the next number after.
-  const unsigned word = spec::checksum_field(spec::translated(datagram.bytes(), end, address, port, 0)) +
-                        static_cast<unsigned>(dice.below(2));
+  const unsigned word =
+      spec::checksum_field(spec::translated(datagram.bytes(), {.end = end, .address = address, .port = port})) +
+      static_cast<unsigned>(dice.below(2));
   datagram.payload[0] = static_cast<std::uint8_t>(word >> 8);
   datagram.payload[1] = static_cast<std::uint8_t>(word);
 }
@@ -53,7 +58,7 @@ craft::Datagram datagram_of(Dice& dice, const Ip& ip, unsigned protocol, unsigne
     Tcp tcp{.src = from, .dst = to, .flags = dice.of(dice.one_in(32) ? kOddFlags : kFlags)};
     tcp.seq = static_cast<std::uint32_t>(dice.next());
     tcp.ack = static_cast<std::uint32_t>(dice.next());
-    if (dice.one_in(4)) tcp.options = {2, 4, 5, 180};  // MSS 1460
+    if (dice.one_in(2)) tcp.options = dice.of(kOptions);
     made.l4 = tcp;
   }
   return made;
@@ -169,6 +174,38 @@ Traffic::Arrival Traffic::inbound(Dice& dice, const Tuple& outer, const Flow* fl
     tune(datagram, dice, spec::End::kDestination, flow->inner.local, flow->inner.local_port);
   if (dice.one_in(32)) corrupt(datagram, dice);
   return {.side = Side::kOutside, .from = {}, .subnet = outer.network, .datagram = datagram};
+}
+
+// About a packet as the end that speaks got it, or a router on its way there; whole or cut.
+Traffic::Arrival Traffic::some_error(Dice& dice, const Tuple& inner, const std::map<Tuple, Flow>& flows) const {
+  static const std::vector<std::string> kRouters = {"10.0.1.1", "10.0.1.10", "192.0.2.77", "10.0.1.20", "127.0.0.1"};
+  const auto known = flows.find(inner);
+  const Tuple outer = outer_of(dice, inner, known == flows.end() ? nullptr : &known->second);
+  const bool inside = dice.one_in(3);
+  const bool echo = outer.protocol == spec::kIcmp;
+  const std::string remote = spec::text_of(outer.remote);
+  const std::string local = spec::text_of(inside ? inner.local : outer.local);
+  const unsigned local_port = inside ? inner.local_port : outer.local_port;
+  const Ip about{.src = inside ? remote : local, .dst = inside ? local : remote, .options = {}, .checksum = {}};
+  craft::Datagram quoted = datagram_of(dice, about, outer.protocol, inside && !echo ? outer.remote_port : local_port,
+                                       inside || echo ? local_port : outer.remote_port, 8);
+  if (auto* message = std::get_if<Echo>(&quoted.l4)) message->type = inside ? craft::kReply : 8;
+  craft::Bytes quote = quoted.bytes();
+  const std::size_t least = 20 + quoted.ip.options.size() + 8;
+  if (dice.one_in(2)) quote.resize(least + dice.below(quote.size() - least + 1));
+
+  Ip ip{.src = inside ? local : dice.of(kRouters), .dst = inside ? remote : local, .options = {}, .checksum = {}};
+  if (dice.one_in(32)) ip.ttl = 1;
+  const IcmpError message{.type = dice.of(std::vector<std::uint8_t>{3, 11, 12}),
+                          .code = static_cast<std::uint8_t>(dice.below(6)),
+                          .mtu = static_cast<std::uint16_t>(dice.next()),
+                          .checksum = {}};
+  Environment from{.mapping = inner.network};
+  if (dice.one_in(16)) from.worker_host = "192.0.2.12";
+  return {.side = inside ? Side::kInside : Side::kOutside,
+          .from = from,
+          .subnet = outer.network,
+          .datagram = ip / message / quote};
 }
 
 }  // namespace hypernat::model

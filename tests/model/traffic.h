@@ -51,6 +51,8 @@ class Traffic {
 
   /// Of the flow that has that tuple, has had it or may have it. `flows` are open.
   Arrival some_arrival(Dice& dice, const spec::Tuple& inner, const std::map<spec::Tuple, spec::Flow>& flows) const;
+  /// An ICMP error about a packet of it.
+  Arrival some_error(Dice& dice, const spec::Tuple& inner, const std::map<spec::Tuple, spec::Flow>& flows) const;
   spec::Tuple some_tuple(Dice& dice) const;
   /// A flow with that outer tuple was opened.
   void remember(const spec::Tuple& inner, const spec::Tuple& outer) { last_outer_[inner] = outer; }

@@ -86,7 +86,7 @@ config::Table every_segment(std::uint64_t generation) {
   made.generation = generation;
   made.peers = {{.name = "wh1", .address = address("192.0.2.11"), .block = prefix("100.64.0.0/20")},
                 {.name = "wh2", .address = address("192.0.2.12"), .block = prefix("100.64.16.0/20")}};
-  made.tenants = {{.account = "111111111111", .number = 1, .flow_limit = 0}};
+  made.tenants = {{.account = "111111111111", .number = 1}};
   made.route_sets = {{.routes = {{.prefix = prefix("0.0.0.0/0"), .target = config::RouteTarget::kRouter},
                                  {.prefix = prefix("10.0.1.0/24"), .target = config::RouteTarget::kLocal}}}};
   made.rule_sets = {{.rules = {{.protocol = -1, .first_port = 0, .last_port = 0, .destination = prefix("0.0.0.0/0")}}}};

@@ -124,6 +124,30 @@ TEST(Strangers, get_nothing_in_and_change_nothing) {
   EXPECT_TRUE(world.inbound(to_port(kServer, 53, port)).forwarded());
 }
 
+TEST(Strangers, with_addresses_that_nobody_has_get_nothing_in_either) {
+  NatWorld world;
+  const std::uint16_t port = world.outbound(udp_from(kClient)).seen.src_port;
+  for (const char* src :
+       {"0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.20", "100.64.0.5"})
+    EXPECT_TRUE(world.inbound(Ip{.src = src, .dst = kInterface} / Udp{.src = 53, .dst = port}).dropped(Drop::no_flow))
+        << src;
+  EXPECT_EQ(world.open_flows(), 1U);
+}
+
+// Two subnets of one tenant, with the same addresses in them.
+TEST(WrongSubnet, of_the_right_tenant_brings_no_packet_to_an_interface) {
+  config::Table table = two_tenants();
+  table.subnets[1].tenant = table.mappings[2].tenant = 0;
+  table.mappings[2].interfaces[0].address = Ipv4Address::of(10, 0, 1, 30);
+  NatWorld world({.table = table});
+  const std::uint16_t port = world.outbound({.mapping = 3}, udp_from(kClient)).seen.src_port;
+  const auto reply = Ip{.src = kServer, .dst = "10.0.1.30"} / Udp{.src = 53, .dst = port};
+  EXPECT_TRUE(world.inbound(1, reply).dropped(Drop::not_the_interface));
+  EXPECT_TRUE(world.inbound(2, Ip{.src = kServer, .dst = "10.0.1.21"} / Udp{.src = 53, .dst = port})
+                  .dropped(Drop::not_the_interface));
+  EXPECT_TRUE(world.inbound(2, reply).forwarded());
+}
+
 TEST(TimeToLive, goes_down_by_one_each_way_and_never_to_zero) {
   NatWorld world;
   const auto from_client = [](std::uint8_t ttl) {
@@ -223,7 +247,7 @@ TEST(Tenants, with_identical_tuples_never_meet) {
 
 TEST(TenantLimit, is_exact_and_nobody_elses) {
   config::Table table = two_tenants();
-  table.tenants[0].flow_limit = 3;
+  table.tenants[0].limits.flows = 3;
   NatWorld world({.table = table, .workers = 2});
   const auto nth = [](int n) {
     return Ip{.src = kClient, .dst = kServer} / Udp{.src = static_cast<std::uint16_t>(n), .dst = 53};

@@ -193,7 +193,7 @@ TEST(NewTenantLimit, holds_for_the_next_opening) {
   NatWorld world;
   ASSERT_TRUE(world.outbound(query()).opened);
   config::Table next = two_tenants();
-  next.tenants[0].flow_limit = 1;
+  next.tenants[0].limits.flows = 1;
   world.publish(next);
   EXPECT_TRUE(world.outbound(query()).forwarded());
   EXPECT_TRUE(world.outbound(query(4001)).dropped(Drop::tenant_flow_limit));

@@ -3,7 +3,7 @@
 
 #include "dataplane/nat/answer.h"
 #include "dataplane/nat/tcp_state.h"
-#include "tests/packet/nat_world.h"
+#include "tests/packet/tcp_connection.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -14,42 +14,6 @@ using craft::Tcp;
 constexpr const char* kClient = "100.64.0.5";
 constexpr const char* kServer = "10.0.1.10";
 constexpr const char* kInterface = "10.0.1.20";
-constexpr Tick kSecond = 1000;
-
-// One connection from port 4000 to port 80, and the clock.
-struct Connection {
-  explicit Connection(const NatWorld::Options& options = {}) : world(options) {}
-
-  Outcome client(const std::string& flags, const std::string& payload = "") {
-    const Outcome outcome =
-        world.outbound(Ip{.src = kClient, .dst = kServer} / Tcp{.src = 4000, .dst = 80, .flags = flags} / payload);
-    if (outcome.opened) port = outcome.seen.src_port;
-    return outcome;
-  }
-  Outcome server(const std::string& flags, const std::string& payload = "") {
-    return world.inbound(Ip{.src = kServer, .dst = kInterface} / Tcp{.src = 80, .dst = port, .flags = flags} / payload);
-  }
-  void shake_hands() {
-    ASSERT_TRUE(client("S").forwarded());
-    ASSERT_TRUE(server("SA").forwarded());
-    ASSERT_TRUE(client("A").forwarded());
-  }
-  std::string state() const {
-    const auto flows = world.flows();
-    return flows.empty() ? "none" : name_of(flows.front().state);
-  }
-  /// True when the flow is there after `milliseconds` less a little, and gone a little after them.
-  ::testing::AssertionResult goes_after(Tick milliseconds) {
-    world.pass(milliseconds - 1);
-    if (world.open_flows() != 1) return ::testing::AssertionFailure() << "gone too early";
-    world.pass(1 + 256);
-    if (world.open_flows() != 0) return ::testing::AssertionFailure() << "still there";
-    return ::testing::AssertionSuccess();
-  }
-
-  NatWorld world;
-  std::uint16_t port = 0;
-};
 
 TEST(TcpTranslation, carries_a_connection_from_handshake_to_close_byte_for_byte) {
   NatWorld world;
@@ -138,114 +102,6 @@ TEST(TcpState, follows_the_connection) {
       EXPECT_EQ(connection.world.open_flows(), 1U);
     }
   }
-}
-
-TEST(TcpTimers, let_an_opening_flow_go_after_240_seconds) {
-  Connection connection;
-  connection.client("S");
-  EXPECT_TRUE(connection.goes_after(240 * kSecond));
-}
-
-TEST(TcpTimers, count_an_opening_flow_from_its_last_syn_and_from_nothing_that_comes_from_outside) {
-  Connection connection;
-  connection.client("S");
-  connection.world.pass(100 * kSecond);
-  connection.client("S");
-  connection.world.pass(100 * kSecond);
-  connection.server("A");
-  EXPECT_TRUE(connection.goes_after(140 * kSecond));
-}
-
-TEST(TcpTimers, let_an_established_flow_go_after_350_seconds_of_silence_both_ways) {
-  Connection connection;
-  connection.shake_hands();
-  connection.world.pass(300 * kSecond);
-  connection.server("PA", "push");
-  connection.world.pass(300 * kSecond);
-  connection.client("A");
-  EXPECT_TRUE(connection.goes_after(350 * kSecond));
-}
-
-TEST(TcpTimers, give_a_half_closed_flow_its_350_seconds) {
-  Connection connection;
-  connection.shake_hands();
-  connection.client("FA");
-  connection.world.pass(340 * kSecond);
-  ASSERT_TRUE(connection.server("PA", "long one-way data").forwarded());
-  EXPECT_TRUE(connection.goes_after(350 * kSecond));
-}
-
-TEST(TcpTimers, let_a_closed_flow_go_60_seconds_after_the_second_fin_whatever_comes_still) {
-  Connection connection;
-  connection.shake_hands();
-  connection.client("FA");
-  connection.server("FA");
-  connection.world.pass(30 * kSecond);
-  EXPECT_TRUE(connection.client("A").forwarded());
-  EXPECT_TRUE(connection.server("FA").forwarded());
-  EXPECT_TRUE(connection.goes_after(30 * kSecond));
-}
-
-TEST(TcpTimers, let_a_reset_flow_go_after_60_seconds_and_more_rsts_do_not_prolong_it) {
-  Connection connection;
-  connection.shake_hands();
-  connection.server("R");
-  connection.world.pass(30 * kSecond);
-  connection.server("R");
-  EXPECT_TRUE(connection.goes_after(30 * kSecond));
-}
-
-TEST(TcpTimers, give_a_flow_that_came_back_from_a_rst_its_full_time) {
-  Connection connection;
-  connection.shake_hands();
-  connection.server("R");
-  connection.world.pass(59 * kSecond);
-  connection.client("PA", "still here");
-  EXPECT_TRUE(connection.goes_after(350 * kSecond));
-}
-
-TEST(TcpTimers, come_earlier_in_every_state_whose_timeout_is_shorter) {
-  struct Row {
-    const char* what;
-    FlowTimeouts timeouts;
-    std::vector<std::string> segments;  // "<" before those from the server
-    Tick idle;
-  };
-  const FlowTimeouts long_opening{.tcp_opening = 100'000, .tcp_established = 10'000, .tcp_closing = 50'000};
-  const FlowTimeouts long_closing{.tcp_opening = 10'000, .tcp_established = 20'000, .tcp_closing = 90'000};
-  const std::vector<Row> rows = {
-      {"opening to established", long_opening, {"S", "<SA"}, 10'000},
-      {"closing back to established", long_opening, {"S", "<SA", "<R", "A"}, 10'000},
-      {"closing back to opening", long_closing, {"S", "<R", "A"}, 10'000},
-      {"closing to opened anew", long_closing, {"S", "<SA", "<R", "S"}, 10'000},
-  };
-  for (const Row& row : rows) {
-    Connection connection({.timeouts = row.timeouts});
-    for (const std::string& segment : row.segments)
-      ASSERT_TRUE((segment[0] == '<' ? connection.server(segment.substr(1)) : connection.client(segment)).forwarded());
-    EXPECT_TRUE(connection.goes_after(row.idle)) << row.what;
-  }
-}
-
-TEST(TcpTimers, are_given_back_to_an_opening_flow_whose_reset_was_undone_late) {
-  Connection connection({.timeouts = {.tcp_opening = 10'000, .tcp_closing = 90'000}});
-  connection.client("S");
-  connection.server("R");
-  connection.world.pass(60'000);
-  EXPECT_TRUE(connection.server("A").forwarded());
-  EXPECT_TRUE(connection.goes_after(10'000));
-}
-
-TEST(TcpTimers, leave_nothing_behind) {
-  Connection connection;
-  connection.shake_hands();
-  connection.world.pass(400 * kSecond);
-  EXPECT_EQ(connection.world.open_flows(), 0U);
-  EXPECT_EQ(connection.world.flows_of_tenant(1), 0U);
-  EXPECT_EQ(connection.world.next_hops_held(), 0U);
-  EXPECT_EQ(connection.world.interface_counter("eni-1", &InterfaceCounters::flows_open), 0U);
-  EXPECT_TRUE(connection.server("PA").dropped(Drop::no_flow)) << "silence to the outside";
-  EXPECT_EQ(connection.client("PA").verdict, Verdict::kAnswered) << "the client must not hang";
 }
 
 TEST(TcpOpening, is_for_a_syn_only) {

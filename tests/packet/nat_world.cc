@@ -71,8 +71,7 @@ config::Table two_tenants() {
   table.epoch = table.generation = 1;
   table.peers = {{.name = "wh1", .address = address_of("192.0.2.11"), .block = prefix_of("100.64.0.0/20")},
                  {.name = "wh2", .address = address_of("192.0.2.12"), .block = prefix_of("100.64.16.0/20")}};
-  table.tenants = {{.account = "111111111111", .number = 1, .flow_limit = 0},
-                   {.account = "222222222222", .number = 2, .flow_limit = 0}};
+  table.tenants = {{.account = "111111111111", .number = 1}, {.account = "222222222222", .number = 2}};
   table.route_sets = {
       {.routes = {route("0.0.0.0/0", config::RouteTarget::kRouter), route("10.0.0.0/16", config::RouteTarget::kRouter),
                   route("10.0.1.0/24", config::RouteTarget::kLocal),
@@ -149,8 +148,10 @@ NatWorld::NatWorld(const Options& options)
     nats_.push_back(Nat::create({.name = name.c_str(),
                                  .worker = worker,
                                  .flows = options.flows,
+                                 .flows_per_tenant = options.flows_per_tenant,
                                  .port_bitmaps = options.port_bitmaps,
                                  .redirects = options.redirects,
+                                 .redirects_per_tenant = options.redirects_per_tenant,
                                  .tenant_slots = 16,
                                  .interface_slots = 64,
                                  .resets_per_second = options.resets_per_second,
@@ -256,7 +257,8 @@ void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
 }
 
 // One burst of one worker, and what is passed on put on the rings.
-void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries) {
+void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries,
+                         Origin origin) {
   Nat& nat = *nats_[worker];
   std::vector<Packet*> packets;
   for (const auto& delivery : deliveries) {
@@ -267,6 +269,8 @@ void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr
     else
       nat.lost(delivery->packet.pass);
   }
+  if (!packets.empty() && origin == Origin::kDevice) nat.admit(packets, now_);
+  std::erase_if(packets, [](const Packet* packet) { return packet->verdict != Verdict::kPending; });
   if (!packets.empty()) nat.translate(packets, now_);
   nat.maintain(now_);
   for (const auto& delivery : deliveries) {
@@ -298,7 +302,7 @@ std::size_t NatWorld::carry(std::uint16_t from, std::uint16_t to) {
   const std::size_t count = std::min(way.size(), Nat::kMaxBurst);
   const std::vector<std::shared_ptr<Delivery>> burst(way.begin(), way.begin() + static_cast<std::ptrdiff_t>(count));
   way.erase(way.begin(), way.begin() + static_cast<std::ptrdiff_t>(count));
-  if (count > 0) translate(to, burst);
+  if (count > 0) translate(to, burst, Origin::kOtherWorker);
   return count;
 }
 
@@ -347,7 +351,8 @@ std::vector<Outcome> NatWorld::burst(const std::vector<Arrival>& arrivals) {
     deliveries.push_back(prepare(arrival));
     by_worker[deliveries.back()->worker].push_back(deliveries.back());
   }
-  for (std::uint16_t worker = 0; worker < options_.workers; ++worker) translate(worker, by_worker[worker]);
+  for (std::uint16_t worker = 0; worker < options_.workers; ++worker)
+    translate(worker, by_worker[worker], Origin::kDevice);
   if (options_.carrying == Carrying::kAtOnce) carry_all();
   std::vector<Outcome> outcomes;
   for (const auto& delivery : deliveries) outcomes.push_back(finish(*delivery));
@@ -356,7 +361,7 @@ std::vector<Outcome> NatWorld::burst(const std::vector<Arrival>& arrivals) {
 
 std::size_t NatWorld::send(const Arrival& arrival) {
   sent_.push_back(prepare(arrival));
-  translate(sent_.back()->worker, {sent_.back()});
+  translate(sent_.back()->worker, {sent_.back()}, Origin::kDevice);
   return sent_.size() - 1;
 }
 
@@ -392,7 +397,7 @@ std::uint32_t NatWorld::tenant_slot(std::uint32_t number) const {
 }
 
 std::uint32_t NatWorld::flows_of_tenant(std::uint32_t number) const {
-  return usage_.flows(tenant_slot(number));
+  return static_cast<std::uint32_t>(tenant_counter(number, &TenantCounters::flows_open));
 }
 
 std::uint32_t NatWorld::next_hops_held() const {

@@ -60,8 +60,10 @@ class NatWorld {
     config::Table table = two_tenants();
     std::uint16_t workers = 1;
     std::uint32_t flows = 4096;  ///< of each worker
+    std::uint32_t flows_per_tenant = 0;
     std::uint32_t port_bitmaps = 16;
     std::uint32_t redirects = 4096;
+    std::uint32_t redirects_per_tenant = 0;
     Carrying carrying = Carrying::kAtOnce;
     std::size_t ring = 1024;  ///< packets on a ring between two workers
     std::uint32_t next_hops = 1024;
@@ -137,7 +139,8 @@ class NatWorld {
   struct Delivery;
   std::shared_ptr<Delivery> prepare(const Arrival& arrival) const;
   void parse(Delivery& delivery, const Tables& tables) const;
-  void translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries);
+  enum class Origin : std::uint8_t { kDevice, kOtherWorker };
+  void translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries, Origin origin);
   void die(std::uint16_t worker, Delivery& delivery);
   static Outcome finish(const Delivery& delivery);
   std::deque<std::shared_ptr<Delivery>>& ring(std::uint16_t from, std::uint16_t to) {

@@ -25,6 +25,9 @@ constexpr std::uint32_t kInterfaceSlots = 16;
 // A turn of the timer wheel and every flow on it.
 constexpr std::uint32_t kMaintenanceCalls = 80 + PacketWorld::kFlows;
 constexpr Tick kLongerThanAnyTimeout = 600'000;
+constexpr std::uint16_t kMtu = 400;  // so that short packets are too big for it
+constexpr std::uint16_t kMss = 300;
+constexpr NatSecret kSecret{.hash = {1, 2, 3, 4}, .random = {5, 6}};
 
 struct Frame {
   std::uint16_t port;
@@ -53,15 +56,29 @@ const Site& site() {
 }
 
 std::unique_ptr<Nat> make_nat(Neighbours& neighbours, TenantUsage& usage) {
-  return Nat::create({.flows = PacketWorld::kFlows,
-                      .port_bitmaps = 4,
-                      .tenant_slots = kTenantSlots,
-                      .interface_slots = kInterfaceSlots,
-                      .resets_per_second = 4,
-                      .lambda_vpc = site().attach.attachments.lambda_vpc(),
-                      .gateway = site().attach.attachments.gateway(),
-                      .secret = {.hash = {1, 2, 3, 4}, .random = {5, 6}}},
-                     site().home, neighbours, usage);
+  Nat::Options options{.flows = PacketWorld::kFlows,
+                       .port_bitmaps = 4,
+                       .tenant_slots = kTenantSlots,
+                       .interface_slots = kInterfaceSlots,
+                       .resets_per_second = 4,
+                       .errors_per_second = 4,
+                       .lambda_vpc = site().attach.attachments.lambda_vpc(),
+                       .gateway = site().attach.attachments.gateway(),
+                       .secret = kSecret};
+  options.attachments.fill({.mtu = kMtu, .mss = kMss});
+  return Nat::create(options, site().home, neighbours, usage);
+}
+
+// Shares that a single tenant meets before the whole is full.
+std::unique_ptr<Gathering> make_gathering(Identifications& identifications) {
+  return Gathering::create({.datagrams = PacketWorld::kDatagrams,
+                            .datagrams_per_tenant = PacketWorld::kDatagrams / 2,
+                            .held = PacketWorld::kHeldFragments,
+                            .held_per_tenant = PacketWorld::kHeldFragments / 2,
+                            .held_per_datagram = 4,
+                            .tenants = kTenantSlots,
+                            .secret = kSecret.hash},
+                           identifications);
 }
 
 }  // namespace
@@ -93,8 +110,10 @@ struct PacketWorld::Arrival {
 PacketWorld::PacketWorld()
     : usage_(kTenantSlots),
       neighbours_({.capacity = kNextHops, .tenants = kTenantSlots}),
+      identifications_({.secret = kSecret.random}),
+      gathering_(make_gathering(identifications_)),
       nat_(make_nat(neighbours_, usage_)) {
-  require(nat_ != nullptr, "there is memory for a NAT");
+  require(nat_ != nullptr && gathering_ != nullptr, "there is memory for a worker");
   nat_->switch_tables(*site().attach.tables);
   open_flows();
 }
@@ -140,11 +159,69 @@ void PacketWorld::receive(std::uint16_t port, const Bytes& frame) {
   const Parsed parsed = decapsulate(packet, site().attach.attachments, *site().attach.tables);
   require(arrival->is_as_it_came(), "parsing changes nothing");
   require((parsed == Parsed::kDropped) == (packet.verdict == Verdict::kDrop), "what the parser drops has a reason");
-  if (parsed == Parsed::kDropped) ++fates_.dropped[static_cast<std::size_t>(packet.drop)];
-  if (parsed == Parsed::kArp) hear_arp(packet);
-  if (parsed != Parsed::kPacket) return;
+  switch (parsed) {
+    case Parsed::kDropped:
+      return lose(*arrival, packet.drop);
+    case Parsed::kArp:
+      return hear_arp(packet);
+    case Parsed::kFragment:
+      return gather(std::move(arrival));
+    case Parsed::kPacket:
+      return await_translation(std::move(arrival));
+  }
+}
+
+void PacketWorld::lose(const Arrival& arrival, Drop reason) {
+  require(arrival.is_as_it_came(), "what is not forwarded is left alone");
+  ++fates_.dropped[static_cast<std::size_t>(reason)];
+}
+
+void PacketWorld::await_translation(std::unique_ptr<Arrival> arrival) {
   waiting_.push_back(std::move(arrival));
   if (waiting_.size() == Nat::kMaxBurst) translate();
+}
+
+// As the worker's fragment stage does.
+void PacketWorld::gather(std::unique_ptr<Arrival> arrival) {
+  const Tables& tables = *site().attach.tables;
+  Packet& packet = arrival->packet;
+  const bool inside = packet.side == Side::kInside;
+  const SubnetEntry& subnet = tables.subnets[inside ? tables.mappings[packet.slot].subnet : packet.slot];
+  const Gathering::Segment segment{
+      .number = inside ? to_number(tables.mapping_numbers[packet.slot]) : to_number(subnet.number),
+      .tenant = inside ? tables.mappings[packet.slot].tenant : subnet.tenant,
+      .outside = subnet.attachment,
+      .outside_id = subnet.segment_id};
+  switch (gathering_->arrive(packet, segment, arrival.get(), now_)) {
+    case Gathering::Arrival::kKnown:
+      await_translation(std::move(arrival));
+      break;
+    case Gathering::Arrival::kHeld:
+      held_[arrival.get()] = std::move(arrival);
+      break;
+    case Gathering::Arrival::kRefused:
+      lose(*arrival, packet.drop);
+      break;
+  }
+  let_fragments_go();
+}
+
+void PacketWorld::let_fragments_go() {
+  while (gathering_->anything_leaves()) {
+    const Gathering::Leaving leaving = gathering_->next_leaving();
+    auto node = held_.extract(leaving.buffer);
+    require(!node.empty(), "what leaves was held");
+    std::unique_ptr<Arrival> arrival = std::move(node.mapped());
+    if (leaving.drop) {
+      lose(*arrival, *leaving.drop);
+      continue;
+    }
+    arrival->packet.verdict = Verdict::kPending;
+    Gathering::tell(arrival->packet, leaving.mark);
+    await_translation(std::move(arrival));
+  }
+  require(gathering_->held() == held_.size() && held_.size() <= kHeldFragments, "what is held is counted, and bounded");
+  require(gathering_->datagrams() <= kDatagrams, "datagrams that are followed are bounded");
 }
 
 // As the worker's ARP stage does.
@@ -196,15 +273,18 @@ void PacketWorld::check(const Arrival& arrival) {
     default:
       require(false, "the NAT of a lonely worker forwards, drops or answers");
   }
-  require(arrival.is_as_it_came(), "what is not forwarded is left alone");
   ++dropped_by_nat_;
-  ++fates_.dropped[static_cast<std::size_t>(packet.drop)];
+  lose(arrival, packet.drop);
 }
 
 void PacketWorld::pass(Tick milliseconds) {
   translate();
   now_ += milliseconds;
-  for (std::uint32_t i = 0; i < kMaintenanceCalls; ++i) nat_->maintain(now_);
+  for (std::uint32_t i = 0; i < kMaintenanceCalls; ++i) {
+    gathering_->expire(now_);
+    let_fragments_go();
+    nat_->maintain(now_);
+  }
   std::array<std::uint32_t, kNextHops> asked{};
   neighbours_.due(now_, asked);
 }
@@ -230,7 +310,7 @@ void PacketWorld::check_account() const {
   require(outbound == outbound_ && inbound == inbound_, "every packet forwarded is some interface's");
   require(open == nat_->open_flows() && open <= kFlows, "every open flow is some interface's, and there is a limit");
   std::uint64_t used = 0;
-  for (std::uint32_t slot = 0; slot < usage_.slots(); ++slot) used += usage_.flows(slot);
+  for (const TenantCounters& tenant : nat_->tenant_counters()) used += tenant.flows_open.read();
   require(used == open, "every open flow is some tenant's");
 }
 
@@ -242,10 +322,12 @@ const Fates& PacketWorld::fates() {
 void PacketWorld::settle() {
   const Fates& account = fates();
   const auto dropped = std::accumulate(account.dropped.begin(), account.dropped.end(), std::uint64_t{0});
-  require(account.received == account.forwarded + account.consumed + dropped, "every frame has one fate");
+  require(account.received == account.forwarded + account.consumed + dropped + held_.size(),
+          "every frame has one fate");
   check_account();
   pass(kLongerThanAnyTimeout);
   check_account();
+  require(gathering_->datagrams() == 0 && held_.empty(), "every datagram's time is over");
   require(nat_->open_flows() == 0, "every flow ends");
   require(next_hops_held() == 0, "no flow that ended holds a next hop");
   require(nat_->port_bitmaps() == 0, "no flow that ended holds a port");

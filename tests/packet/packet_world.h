@@ -1,19 +1,22 @@
 // A data plane without devices, for frames of which nothing is known: every attachment, one worker's NAT, flows open on
 // it, and an account.
 //
-// A frame goes the way a worker sends it: decapsulated, translated, answered. What the data plane promises of every
-// packet is checked at once, by code that shares nothing with the packet path (packet_promises.h); a broken promise
-// ends the process, for fuzz targets (tests/fuzz) as for tests. `settle` lets all time pass and checks that nothing is
-// left. Small on purpose: limits are met by few packets, and a fuzz target makes a world for every input.
+// A frame goes the way a worker sends it: decapsulated, gathered when it is a fragment, translated, answered. What the
+// data plane promises of every packet is checked at once, by code that shares nothing with the packet path
+// (packet_promises.h); a broken promise ends the process, for fuzz targets (tests/fuzz) as for tests. `settle` lets all
+// time pass and checks that nothing is left. Small on purpose: limits are met by few packets, and a fuzz target makes a
+// world for every input.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "dataplane/attach/neighbours.h"
+#include "dataplane/fragments/gathering.h"
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/tenant_usage.h"
 #include "tests/packet/attach_world.h"
@@ -51,6 +54,8 @@ class PacketWorld {
  public:
   static constexpr std::uint32_t kFlows = 40;
   static constexpr std::uint32_t kNextHops = 24;
+  static constexpr std::uint32_t kDatagrams = 12;  ///< in fragments, at a time
+  static constexpr std::uint32_t kHeldFragments = 16;
 
   /// Opens a TCP, a UDP and an echo flow by every way in, in this order.
   PacketWorld();
@@ -74,14 +79,21 @@ class PacketWorld {
   struct Arrival;
   void open_flows();
   void hear_arp(const Packet& packet);
+  void gather(std::unique_ptr<Arrival> arrival);
+  void let_fragments_go();
+  void lose(const Arrival& arrival, Drop reason);
+  void await_translation(std::unique_ptr<Arrival> arrival);
   void check(const Arrival& arrival);
   void check_account() const;
   std::uint32_t next_hops_held() const;
 
   TenantUsage usage_;
   Neighbours neighbours_;
+  Identifications identifications_;
+  std::unique_ptr<Gathering> gathering_;
   std::unique_ptr<Nat> nat_;
-  std::vector<std::unique_ptr<Arrival>> waiting_;
+  std::vector<std::unique_ptr<Arrival>> waiting_;         ///< for translation
+  std::map<const void*, std::unique_ptr<Arrival>> held_;  ///< by the gathering
   std::vector<std::uint16_t> flow_ports_;
   Fates fates_;
   std::uint64_t outbound_ = 0;  ///< forwarded

@@ -21,8 +21,8 @@ SECOND_SUBNET = """
 # A row: its name; the file; the text to replace and what replaces it (the first time it occurs); what must be said.
 # The line that is named must be the line of the change, or a later one of the same addition.
 FUNCTIONS_ROWS = [
-    ("unknown key", "flow_limit: 50000", "flow_limits: 50000", "flow_limits"),
-    ("wrong type: text for a number", "flow_limit: 50000", "flow_limit: many", "many"),
+    ("unknown key", "flows: 50000", "flowz: 50000", "flowz"),
+    ("wrong type: text for a number", "flows: 50000", "flows: many", "many"),
     ("wrong type: a map for a list", "routes:\n              - {", "routes:\n                {", "routes"),
     ("account that is no account", '"111122223333"', '"1111"', "1111"),
     ("duplicate account", '"444455556666"', '"111122223333"', "111122223333"),

@@ -89,6 +89,13 @@ Mapping mapping(const YAML::Node& node) {
   return made;
 }
 
+TenantLimits limits(const YAML::Node& node) {
+  if (!node) return {};
+  return {.flows = node["flows"].as<std::uint32_t>(0),
+          .new_flows_per_second = node["new_flows_per_second"].as<std::uint32_t>(0),
+          .packets_per_second = node["packets_per_second"].as<std::uint32_t>(0)};
+}
+
 Table table(const YAML::Node& node) {
   Table made;
   made.epoch = node["epoch"].as<std::uint64_t>(1);
@@ -100,7 +107,8 @@ Table table(const YAML::Node& node) {
   for (const auto& tenant : node["tenants"]) {
     made.tenants.push_back({.account = tenant["account"].as<std::string>(),
                             .number = tenant["number"].as<std::uint32_t>(),
-                            .flow_limit = tenant["flow_limit"].as<std::uint32_t>(0)});
+                            .limits = limits(tenant["limits"]),
+                            .timeouts = {}});
   }
   for (const auto& set : node["route_sets"]) made.route_sets.push_back(route_set(set));
   for (const auto& set : node["rule_sets"]) made.rule_sets.push_back(rule_set(set));

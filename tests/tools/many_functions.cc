@@ -21,7 +21,7 @@ std::string account_id(std::uint32_t account) {
 void declare(Controller::Lifecycle& lifecycle, std::uint32_t account) {
   auto& networks = lifecycle.networks;
   const auto id = account_id(account);
-  networks.put_account({.account = id, .number = 0, .name = numbered("tenant-", account), .flow_limit = 1000});
+  networks.put_account({.account = id, .number = 0, .name = numbered("tenant-", account), .limits = {.flows = 1000}});
   networks.put_vpc({.account = id, .id = "vpc-1", .cidr = parse_ipv4_prefix("10.0.0.0/16").value(), .resolver = {}});
   for (std::uint32_t subnet = 0; subnet < kSubnets; ++subnet) {
     const auto first = Ipv4Address::of(10, 0, static_cast<std::uint8_t>(subnet), 0);

@@ -74,6 +74,56 @@ TEST(Difference, DeletesOnlyWhenPruningAndUsersBeforeWhatTheyUse) {
                    "- subnet 111111111111/subnet-1", "- route table 111111111111/rtb-1", "- vpc 111111111111/vpc-1"}));
 }
 
+ObjectSet groups(const json& first, const json& second) {
+  return {
+      {key(ObjectKind::kAccount, kAcme), {{"Name", "acme"}}},
+      {key(ObjectKind::kSecurityGroup, "sg-1"), {{"VpcId", "vpc-1"}, {"Egress", first}, {"Members", {"10.0.0.9"}}}},
+      {key(ObjectKind::kSecurityGroup, "sg-2"), {{"VpcId", "vpc-1"}, {"Egress", second}, {"Members", json::array()}}}};
+}
+
+json towards(const char* group) {
+  return {{{"Protocol", "-1"}, {"Destination", "10.0.0.0/16"}}, {{"Protocol", "tcp"}, {"DestinationGroupId", group}}};
+}
+
+TEST(Difference, MakesGroupsThatLeadToEachOtherBeforeTheirRulesDo) {
+  const auto wished = groups(towards("sg-2"), towards("sg-1"));
+  const ObjectSet account{{key(ObjectKind::kAccount, kAcme), {{"Name", "acme"}}}};
+  const auto steps = difference(account, wished, Prune::kNo);
+  ASSERT_EQ(steps.size(), 4U);
+  const json first_only{towards("sg-2")[0]};
+  for (const std::size_t i : {0U, 1U}) {
+    EXPECT_EQ(steps[i].action, Action::kCreate);
+    EXPECT_EQ(steps[i].body["Egress"], first_only);
+    EXPECT_EQ(steps[i + 2].action, Action::kChange);
+    EXPECT_EQ(steps[i + 2].key, steps[i].key);
+    EXPECT_EQ(steps[i + 2].body, wished.at(steps[i].key));
+  }
+  EXPECT_TRUE(difference(wished, wished, Prune::kYes).empty());
+}
+
+TEST(Difference, ChangesAGroupOnlyWhenThoseItLeadsToAreThere) {
+  const auto wished = groups(towards("sg-2"), json::array());
+  auto present = wished;
+  present.erase(key(ObjectKind::kSecurityGroup, "sg-2"));
+  present[key(ObjectKind::kSecurityGroup, "sg-1")]["Egress"] = json::array();
+  const auto steps = difference(present, wished, Prune::kNo);
+  ASSERT_EQ(steps.size(), 2U);
+  EXPECT_EQ(to_string(steps[0]), "+ security group 111111111111/sg-2");
+  EXPECT_EQ(steps[1].key.id, "sg-1");
+}
+
+TEST(Difference, LetsGroupsGoOfEachOtherBeforeItDeletesThem) {
+  const ObjectSet wished{{key(ObjectKind::kAccount, kAcme), {{"Name", "acme"}}}};
+  const auto steps = difference(groups(towards("sg-2"), towards("sg-1")), wished, Prune::kYes);
+  ASSERT_EQ(steps.size(), 4U);
+  for (const std::size_t i : {0U, 1U}) {
+    EXPECT_EQ(steps[i].action, Action::kChange);
+    EXPECT_EQ(steps[i].body["Egress"], json::array());
+    EXPECT_EQ(steps[i].body["VpcId"], "vpc-1");
+    EXPECT_EQ(steps[i + 2].action, Action::kDelete);
+  }
+}
+
 TEST(Difference, PrunesNoAccountThatTheWishDoesNotName) {
   auto present = whole_tenant();
   present[key(ObjectKind::kAccount, kGlobex, kGlobex)] = {{"Name", "globex"}};

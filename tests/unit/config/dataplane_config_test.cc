@@ -63,6 +63,7 @@ TEST(DataplaneConfig, IsReadWithDefaultsForWhatIsLeftOut) {
   tenants.port = "p1";
   tenants.encapsulation = Encapsulation::kVlan;
   expected.limits.flows = 1000;
+  expected.limits.flows_per_tenant = 500;
   expected.limits.held_packets = 16;
   expected.limits.held_per_tenant = 4;
   expected.timeouts.udp = 90s;
@@ -96,6 +97,19 @@ TEST(DataplaneConfig, TenantsShareOfFragmentsIsAQuarterUnlessItIsSaid) {
   EXPECT_EQ(config.limits.fragmented_per_tenant, 25U);
   EXPECT_EQ(config.limits.held_fragments_per_tenant, 5U);
   EXPECT_EQ(config.timeouts.fragments, 30s);
+}
+
+TEST(DataplaneConfig, SharesHalfOfWhatThereIsUnlessTold) {
+  const auto limits = [](const std::string& text) {
+    std::string file = kFile;
+    const std::string known = "flows: 1000";
+    return parse_dataplane_config(file.replace(file.find(known), known.size(), text), "f").limits;
+  };
+  EXPECT_EQ(limits("flows: 1").flows_per_tenant, 1U);
+  EXPECT_EQ(limits("flows: 7").flows_per_tenant, 3U);
+  EXPECT_EQ(limits("flows: 7, flows_per_tenant: 7").flows_per_tenant, 7U) << "who has one tenant may let it have all";
+  EXPECT_EQ(limits("redirects: 10").redirects_per_tenant, 5U);
+  EXPECT_EQ(limits("redirects: 10, redirects_per_tenant: 10").redirects_per_tenant, 10U);
 }
 
 TEST(DataplaneConfig, TakesAPlainInsideAttachmentWithItsMapping) {
@@ -282,6 +296,10 @@ const Refusal kRows[] = {
     {"NothingOutside", "side: outside", "side: inside", "10: found no outside attachment; expected at least one"},
     {"HeldForOneBeyondHeldForAll", "held_packets: 16", "held_packets: 4",
      "22: found 8; expected at most held_packets, 4"},
+    {"FlowsForATenantBeyondAll", "flows: 1000", "flows: 1000, flows_per_tenant: 1001",
+     "22: found 1001; expected at most flows, 1000"},
+    {"RedirectsForATenantBeyondAll", "flows: 1000", "flows: 1000, redirects_per_tenant: 16385",
+     "22: found 16385; expected at most redirects, 16384"},
     {"HeldForATenantBeyondHalf", "held_packets: 16", "held_packets: 16, held_per_tenant: 9",
      "22: found 9; expected at most half of held_packets, 8"},
     {"FragmentsOfATenantBeyondHalf", "held_packets: 16", "held_packets: 16, fragmented_per_tenant: 513",

@@ -105,7 +105,7 @@ TEST_F(ConfigFile, IsQuotedWithoutWhatATerminalWouldObey) {
   EXPECT_EQ(
       refusal_of_text("tenants: []\n\"a\\e[31m\\nb\": 1\n"),
       "f.yaml:1: found 0 items for \"tenants\"; expected a list of 1 or more items, each a map with the keys account, "
-      "name, flow_limit, vpcs, functions\n"
+      "name, limits, timeouts, vpcs, functions\n"
       "f.yaml:2: found the unknown key \"a?[31m?b\"; expected one of tenants");
 }
 

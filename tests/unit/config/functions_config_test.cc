@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 constexpr const char* kFile = R"(tenants:
   - account: "111122223333"
     name: acme
-    flow_limit: 7
+    limits: {flows: 7, packets_per_second: 9}
     vpcs:
       - id: vpc-a
         cidr: 10.0.0.0/16
@@ -76,7 +76,9 @@ TEST(FunctionsConfig, IsRead) {
   const TenantConfig& acme = config.tenants[0];
   EXPECT_EQ(acme.account, "111122223333");
   EXPECT_EQ(acme.name, "acme");
-  EXPECT_EQ(acme.flow_limit, 7U);
+  EXPECT_EQ(acme.limits, (TenantLimits{.flows = 7, .new_flows_per_second = 0, .packets_per_second = 9}));
+  EXPECT_EQ(acme.timeouts, TenantTimeouts{});
+  EXPECT_EQ(config.tenants[1].limits, TenantLimits{.flows = kDefaultTenantFlows});
   ASSERT_EQ(acme.vpcs.size(), 2U);
   const VpcConfig& vpc = acme.vpcs[0];
   EXPECT_EQ(vpc.id, "vpc-a");
@@ -109,14 +111,41 @@ TEST(FunctionsConfig, IsRead) {
 TEST(FunctionsConfig, ReadsRulesInAwsShape) {
   const FunctionsConfig config = parse_functions_config(kFile, "f");
   EXPECT_EQ(config.tenants[0].vpcs[0].security_groups[0].egress,
-            (std::vector<EgressRule>{{.protocol = 6, .first_port = 80, .last_port = 80, .destination = kVpc},
-                                     {.protocol = 17, .first_port = 8000, .last_port = 8080, .destination = kVpc},
-                                     {.protocol = 1, .first_port = 8, .last_port = kAnyIcmp, .destination = kVpc},
-                                     {.protocol = -1, .first_port = 0, .last_port = 0, .destination = {}}}));
+            (std::vector<GroupRule>{{{.protocol = 6, .first_port = 80, .last_port = 80, .destination = kVpc}},
+                                    {{.protocol = 17, .first_port = 8000, .last_port = 8080, .destination = kVpc}},
+                                    {{.protocol = 1, .first_port = 8, .last_port = kAnyIcmp, .destination = kVpc}},
+                                    {{.protocol = -1, .first_port = 0, .last_port = 0, .destination = {}}}}));
   EXPECT_EQ(
       config.tenants[1].vpcs[0].security_groups[0].egress,
-      (std::vector<EgressRule>{{.protocol = 6, .first_port = 0, .last_port = 65535, .destination = kVpc},
-                               {.protocol = 1, .first_port = kAnyIcmp, .last_port = kAnyIcmp, .destination = kVpc}}));
+      (std::vector<GroupRule>{{{.protocol = 6, .first_port = 0, .last_port = 65535, .destination = kVpc}},
+                              {{.protocol = 1, .first_port = kAnyIcmp, .last_port = kAnyIcmp, .destination = kVpc}}}));
+}
+
+FunctionsConfig with_change(const std::string& from, const std::string& to) {
+  return parse_functions_config(changed(kFile, {"", from, to, ""}), "f");
+}
+
+TEST(FunctionsConfig, ReadsRulesTowardsGroupsAndOfProtocolsByNumber) {
+  const auto config = with_change("egress:\n              - {protocol: tcp, ports: 80, destination: 10.0.0.0/16}",
+                                  "members: [10.0.1.10, 10.0.2.10]\n            egress:\n"
+                                  "              - {protocol: 6, ports: 80, destination: sg-a}\n"
+                                  "              - {protocol: 47, destination: 10.0.0.0/16}\n"
+                                  "              - {protocol: all, destination: sg-a}");
+  const SecurityGroupConfig& group = config.tenants[0].vpcs[0].security_groups[0];
+  EXPECT_EQ(group.members, (std::vector<Ipv4Address>{Ipv4Address::of(10, 0, 1, 10), Ipv4Address::of(10, 0, 2, 10)}));
+  EXPECT_EQ(group.egress[0], (GroupRule{.rule = {.protocol = 6, .first_port = 80, .last_port = 80, .destination = {}},
+                                        .group = "sg-a"}));
+  EXPECT_EQ(group.egress[1].rule, (EgressRule{.protocol = 47, .first_port = 0, .last_port = 0, .destination = kVpc}));
+  EXPECT_EQ(group.egress[2],
+            (GroupRule{.rule = {.protocol = -1, .first_port = 0, .last_port = 0, .destination = {}}, .group = "sg-a"}));
+}
+
+TEST(FunctionsConfig, ReadsATenantsTimeouts) {
+  const auto config = with_change("    limits: {flows: 7, packets_per_second: 9}",
+                                  "    limits: {new_flows_per_second: 5}\n"
+                                  "    timeouts: {tcp_established: 1h, tcp_closing: 100ms, udp: 30s}");
+  EXPECT_EQ(config.tenants[0].limits, (TenantLimits{.flows = kDefaultTenantFlows, .new_flows_per_second = 5}));
+  EXPECT_EQ(config.tenants[0].timeouts, (TenantTimeouts{.tcp_established = 1h, .tcp_closing = 100ms, .udp = 30s}));
 }
 
 TEST(FunctionsConfig, KeepsLeadingZerosOfAnAccountThatIsNotQuoted) {
@@ -209,7 +238,31 @@ const Refusal kRows[] = {
      "25: found \"internet\" for \"target\"; expected router or blackhole"},
 
     {"RuleOfAnotherProtocol", "protocol: all", "protocol: sctp",
-     "32: found \"sctp\" for \"protocol\"; expected tcp, udp, icmp or all"},
+     "32: found \"sctp\" for \"protocol\"; expected tcp, udp, icmp, all, or a protocol's number from 0 to 255"},
+    {"RuleOfAProtocolThatCanNotBe", "protocol: all", "protocol: 256",
+     "32: found \"256\" for \"protocol\"; expected tcp, udp, icmp, all, or a protocol's number from 0 to 255"},
+    {"RulePortsForAProtocolWithoutAny", "protocol: tcp, ports: 80,", "protocol: 47, ports: 80,",
+     "29: found ports for a rule without any; expected them with tcp or udp only"},
+    {"RuleTowardsAnUnknownGroup", "{protocol: all, destination: 0.0.0.0/0}", "{protocol: all, destination: sg-x}",
+     "32: found the unknown security group \"sg-x\"; expected a security group of vpc-a"},
+    {"RuleTowardsAGroupOfAnotherVpc", "{protocol: all, destination: 0.0.0.0/0}", "{protocol: all, destination: sg-c}",
+     "32: found the security group \"sg-c\" of vpc-c; expected one of vpc-a"},
+    {"RuleTowardsNothing", "{protocol: all, destination: 0.0.0.0/0}", "{protocol: all, destination: db}",
+     "32: found \"db\" for \"destination\"; expected an IPv4 prefix from /0 to /32 without host bits, as 10.0.0.0/16, "
+     "or a security group's id, as sg-db"},
+    {"MemberOutsideVpc", "{id: sg-c}", "{id: sg-c, members: [10.0.1.7, 10.1.0.7]}",
+     "40: found member 10.1.0.7; expected an address of 10.0.0.0/16"},
+    {"MemberTwice", "{id: sg-c}", "{id: sg-c, members: [10.0.1.7, 10.0.1.7]}",
+     "40: found the member \"10.0.1.7\" again; expected it once in the group, as on line 40"},
+    {"LimitUnknown", "packets_per_second", "packets_per_hour",
+     "4: found the unknown key \"packets_per_hour\" for \"limits\"; expected one of flows, new_flows_per_second, "
+     "packets_per_second"},
+    {"LimitTooLarge", "flows: 7", "flows: 4294967296",
+     "4: found \"4294967296\" for \"flows\"; expected an integer from 0 to 4294967295"},
+    {"TimeoutTooShort", "limits: {flows: 7, packets_per_second: 9}", "timeouts: {udp: 50ms}",
+     "4: found \"50ms\" for \"udp\"; expected a duration from 100ms to 1d in whole ms, as 500ms, 2s or 14d"},
+    {"TimeoutTooLong", "limits: {flows: 7, packets_per_second: 9}", "timeouts: {tcp_established: 25h}",
+     "4: found \"25h\" for \"tcp_established\"; expected a duration from 100ms to 1d in whole ms, as 500ms, 2s or 14d"},
     {"RulePortsReversed", "8000-8080", "8080-8000",
      "30: found \"8080-8000\" for \"ports\"; expected a port as 80, a range as 8000-8080, or all"},
     {"RulePortTooLarge", "8000-8080", "65536",
@@ -222,7 +275,7 @@ const Refusal kRows[] = {
      "31: found a code without a type; expected it with icmp and a type only"},
     {"RuleWithoutDestination", "{protocol: all, destination: 0.0.0.0/0}", "{protocol: all}",
      "32: found no \"destination\" for \"egress[3]\"; expected an IPv4 prefix from /0 to /32 without host bits, as "
-     "10.0.0.0/16"},
+     "10.0.0.0/16, or a security group's id, as sg-db"},
 
     {"FunctionsSubnetUnknown", "[subnet-a, subnet-b]", "[subnet-x]",
      "43: found the unknown subnet \"subnet-x\"; expected a subnet of account 111122223333"},
@@ -258,7 +311,7 @@ const Refusal kRows[] = {
      "46: found \"16m\" for \"timeout\"; expected a duration from 1s to 15m in whole s, as 500ms, 2s or 14d"},
     {"NoTenant", "tenants:\n", "tenants: []\nx:\n",
      "1: found 0 items for \"tenants\"; expected a list of 1 or more items, each a map with the keys account, name, "
-     "flow_limit, vpcs, functions\n"
+     "limits, timeouts, vpcs, functions\n"
      "2: found the unknown key \"x\"; expected one of tenants"},
     {"SeveralAtOnce", "resolver: 10.0.1.53\n", "resolver: 10.9.9.9\n        route_tables: []\n",
      "24: found the key \"route_tables\" again; expected it once, as on line 9"},

@@ -73,6 +73,11 @@ TEST(Table, EqualTablesGiveEqualBytesAndOthersAnotherDigest) {
   EXPECT_NE(sha256_hex(write_table(table)), sha256_hex(bytes));
 }
 
+// A data plane that was updated must not take the same table for another one, nor a control plane publish it again.
+TEST(Table, OfATenantWithoutRatesAndTimeoutsHasTheBytesItHadBeforeThereWereAny) {
+  EXPECT_EQ(sha256_hex(write_table(small_table())), "aa20be66b56beda563aeb05ae386a51f3bb255408f5e59c3d667d30e006ceb1d");
+}
+
 TEST(Table, DigestIsSha256) {
   // FIPS 180-2, appendix B.1
   const std::string text = "abc";

@@ -67,6 +67,12 @@ const Row kRows[] = {
     {"TenantNumberTwice", [](Table& t) { t.tenants[1].number = 1; },
      R"(tenant "444455556666": found another tenant's number 1; expected its own)"},
 
+    {"TenantTimeoutTooShort", [](Table& t) { t.tenants[0].timeouts.udp = std::chrono::milliseconds(99); },
+     R"(tenant "111122223333": found a timeout udp of 99 ms; expected 100 to 86400000, or 0 for the data plane's)"},
+    {"TenantTimeoutTooLong",
+     [](Table& t) { t.tenants[1].timeouts.tcp_established = kLongestTimeout + std::chrono::milliseconds(1); },
+     R"(tenant "444455556666": found a timeout tcp_established of 86400001 ms; expected 100 to 86400000, or 0 for the data plane's)"},
+
     {"RoutesOutOfOrder", [](Table& t) { std::swap(t.route_sets[0].routes[0], t.route_sets[0].routes[1]); },
      "route set 0: found 0.0.0.0/0 after 10.0.0.0/16; expected destinations in ascending order, each once"},
     {"RouteTwice", [](Table& t) { t.route_sets[0].routes[0].prefix = t.route_sets[0].routes[1].prefix; },
@@ -84,6 +90,8 @@ const Row kRows[] = {
      "rule set 0, rule 1: found ICMP type and code 256-65535; expected 0 to 255, or any; any type has any code"},
     {"RuleIcmpCodeOfAnyType", [](Table& t) { t.rule_sets[0].rules[1].last_port = 0; },
      "rule set 0, rule 1: found ICMP type and code 65535-0; expected 0 to 255, or any; any type has any code"},
+    {"TooManyRules", [](Table& t) { t.rule_sets[0].rules.resize(kMostRules + 1); },
+     "rule set 0: found 8193 rules; expected at most 8192"},
     {"RuleWithHostBits", [](Table& t) { t.rule_sets[1].rules[0].destination.address = address("10.0.0.1"); },
      "rule set 1, rule 0: found destination 10.0.0.1/0; expected no host bits set"},
 

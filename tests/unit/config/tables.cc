@@ -40,7 +40,7 @@ class RandomTable {
       table_.peers.push_back({"host-" + std::to_string(i), nth({Ipv4Address::of(192, 0, 2, 0), 24}, i + 1),
                               Ipv4Prefix{nth(Ipv4Prefix{Ipv4Address::of(100, 64, 0, 0), 10}, i << 12), 20}});
     });
-    repeat(1 + below(4), [this](std::uint32_t i) { table_.tenants.push_back({account_of(i), i, below(9999)}); });
+    repeat(1 + below(4), [this](std::uint32_t i) { add_tenant(i); });
     repeat(1 + below(3), [this](std::uint32_t) { add_route_set(); });
     repeat(1 + below(3), [this](std::uint32_t) { add_rule_set(); });
     repeat(below(12), [this](std::uint32_t i) { add_subnet(i); });
@@ -53,6 +53,19 @@ class RandomTable {
   template <class Function>
   static void repeat(std::uint32_t times, Function function) {
     for (std::uint32_t i = 0; i < times; ++i) function(i);
+  }
+
+  void add_tenant(std::uint32_t i) {
+    const auto timeout = [this] { return std::chrono::milliseconds(below(2) == 0 ? 0 : 100 + below(10'000)); };
+    table_.tenants.push_back(
+        {.account = account_of(i),
+         .number = i,
+         .limits = {.flows = below(9999), .new_flows_per_second = below(3), .packets_per_second = below(2)},
+         .timeouts = {.tcp_opening = timeout(),
+                      .tcp_established = timeout(),
+                      .tcp_closing = timeout(),
+                      .udp = timeout(),
+                      .icmp = timeout()}});
   }
 
   void add_route_set() {
@@ -119,7 +132,8 @@ Table small_table() {
   table.generation = 41;
   table.peers = {{"wh1", Ipv4Address::of(192, 0, 2, 11), {Ipv4Address::of(100, 64, 0, 0), 20}},
                  {"wh2", Ipv4Address::of(192, 0, 2, 12), {Ipv4Address::of(100, 64, 16, 0), 20}}};
-  table.tenants = {{"111122223333", 1, 50'000}, {"444455556666", 2, 0}};
+  table.tenants = {{.account = "111122223333", .number = 1, .limits = {.flows = 50'000}},
+                   {.account = "444455556666", .number = 2}};
   table.route_sets = {{{{kEverything, RouteTarget::kRouter},
                         {kVpc, RouteTarget::kRouter},
                         {kSubnet, RouteTarget::kLocal},

@@ -28,7 +28,7 @@ bool is_refused(int change) {
 }
 
 void put_account(Controller::Lifecycle& lifecycle, const std::string& id) {
-  lifecycle.networks.put_account({.account = id, .number = 0, .name = "x", .flow_limit = 1});
+  lifecycle.networks.put_account({.account = id, .number = 0, .name = "x", .limits = {.flows = 1}});
 }
 
 TEST(Changes, of_many_threads_are_kept_or_undone_one_by_one) {

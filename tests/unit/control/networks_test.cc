@@ -12,8 +12,8 @@ TEST(Put, is_idempotent_and_says_whether_anything_changed) {
   const auto generation = world.generation();
   const auto subnet = subnet_body();
   EXPECT_EQ(world.put("/subnets/subnet-a", subnet).body["Changed"], false);
-  EXPECT_EQ(world.put("", {{"Name", "tenant"}, {"FlowLimit", 1000}}).body["Changed"], false);
-  EXPECT_EQ(world.put("", {{"Name", "tenant"}, {"FlowLimit", 1001}}).body["Changed"], true);
+  EXPECT_EQ(world.put("", {{"Name", "tenant"}, {"Limits", {{"Flows", 1000}}}}).body["Changed"], false);
+  EXPECT_EQ(world.put("", {{"Name", "tenant"}, {"Limits", {{"Flows", 1001}}}}).body["Changed"], true);
   auto elsewhere = subnet;
   elsewhere["Zone"] = "c";
   EXPECT_EQ(world.put("/subnets/subnet-a", elsewhere).body["Changed"], true);
@@ -36,6 +36,29 @@ TEST(Put, shows_what_was_put) {
   EXPECT_EQ(world.put("/route-tables/rtb-2", {{"VpcId", "vpc-1"}, {"Routes", routes}}).body["Routes"], routes);
   EXPECT_EQ(world.call("GET", "/hypernat/v1/accounts/111111111111/route-tables").body["RouteTables"].size(), 2U);
   EXPECT_EQ(world.call("GET", "/hypernat/v1/accounts").body["Accounts"][0]["Id"], kAcme);
+}
+
+TEST(Account, has_limits_and_timeouts_and_defaults_for_what_is_left_out) {
+  World world;
+  world.declare();
+  const Json none{{"TcpOpeningMilliseconds", 0},
+                  {"TcpEstablishedMilliseconds", 0},
+                  {"TcpClosingMilliseconds", 0},
+                  {"UdpMilliseconds", 0},
+                  {"IcmpMilliseconds", 0}};
+  const auto plain = world.put("", Json::object()).body;
+  EXPECT_EQ(plain["Limits"], (Json{{"Flows", 50'000}, {"NewFlowsPerSecond", 0}, {"PacketsPerSecond", 0}}));
+  EXPECT_EQ(plain["Timeouts"], none);
+  const auto put = world.put("", {{"Limits", {{"NewFlowsPerSecond", 9}}}, {"Timeouts", {{"UdpMilliseconds", 100}}}});
+  EXPECT_EQ(put.body["Limits"], (Json{{"Flows", 50'000}, {"NewFlowsPerSecond", 9}, {"PacketsPerSecond", 0}}));
+  EXPECT_EQ(put.body["Timeouts"]["UdpMilliseconds"], 100);
+  EXPECT_EQ(put.body["Timeouts"]["IcmpMilliseconds"], 0);
+  EXPECT_EQ(world.put("", put.body).error, "InvalidRequestContentException") << "Id and Changed are not to be put";
+  for (const auto& mistake :
+       {Json{{"Limits", {{"Flows", -1}}}}, Json{{"Limits", {{"Flows", 4294967296}}}}, Json{{"Limits", {{"Flow", 1}}}},
+        Json{{"Limits", 5}}, Json{{"FlowLimit", 5}}, Json{{"Timeouts", {{"UdpMilliseconds", 99}}}},
+        Json{{"Timeouts", {{"UdpMilliseconds", 86'400'001}}}}, Json{{"Timeouts", {{"Udp", 1000}}}}})
+    EXPECT_EQ(world.put("", mistake).error, "InvalidRequestContentException") << mistake;
 }
 
 TEST(Subnet, tells_how_many_addresses_it_has_left) {

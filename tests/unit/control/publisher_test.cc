@@ -21,7 +21,7 @@ TEST(Table, holds_what_mappings_need_shared_by_content) {
   world.run();
   const auto table = world.table();
   EXPECT_EQ(table.tenants.size(), 2U);
-  EXPECT_EQ(table.tenants[0].flow_limit, 1000U);
+  EXPECT_EQ(table.tenants[0].limits.flows, 1000U);
   EXPECT_EQ(table.subnets.size(), 3U) << "globex's subnet-b is used by nobody";
   EXPECT_EQ(table.mappings.size(), 4U);
   EXPECT_EQ(table.rule_sets.size(), 1U) << "every group says the same";
@@ -47,10 +47,19 @@ TEST(Table, follows_a_changed_group_route_or_quota_with_the_next_generation) {
   world.put("/route-tables/rtb-1", {{"VpcId", "vpc-1"}, {"Routes", Json::array()}});
   EXPECT_EQ(world.table().generation, ++generation);
   EXPECT_EQ(world.table().route_sets.at(0).routes.size(), 2U);
-  world.put("", {{"Name", "tenant"}, {"FlowLimit", 7}});
+  world.put("", {{"Name", "tenant"}, {"Limits", {{"Flows", 7}}}});
   EXPECT_EQ(world.table().generation, ++generation);
-  EXPECT_EQ(world.table().tenants.at(0).flow_limit, 7U);
-  world.put("", {{"Name", "another name"}, {"FlowLimit", 7}});
+  EXPECT_EQ(world.table().tenants.at(0).limits.flows, 7U);
+  world.put("", {{"Name", "tenant"},
+                 {"Limits", {{"Flows", 7}, {"NewFlowsPerSecond", 8}, {"PacketsPerSecond", 9}}},
+                 {"Timeouts", {{"TcpClosingMilliseconds", 1000}}}});
+  EXPECT_EQ(world.table().generation, ++generation);
+  EXPECT_EQ(world.table().tenants.at(0).limits,
+            (config::TenantLimits{.flows = 7, .new_flows_per_second = 8, .packets_per_second = 9}));
+  EXPECT_EQ(world.table().tenants.at(0).timeouts, config::TenantTimeouts{.tcp_closing = 1s});
+  world.put("", {{"Name", "tenant"}, {"Limits", {{"Flows", 7}}}});
+  EXPECT_EQ(world.table().generation, ++generation);
+  world.put("", {{"Name", "another name"}, {"Limits", {{"Flows", 7}}}});
   EXPECT_EQ(world.table().generation, generation) << "no data plane knows a tenant's name";
   EXPECT_EQ(world.state("web"), "Active");
 }

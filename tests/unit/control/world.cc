@@ -97,7 +97,7 @@ void World::declare(const std::string& account) {
     if (reply.status != 200) throw std::runtime_error(reply.body.dump());
   };
   const int segment = account == kAcme ? 5000 : 6000;
-  must(put("", {{"Name", "tenant"}, {"FlowLimit", 1000}}, account));
+  must(put("", {{"Name", "tenant"}, {"Limits", {{"Flows", 1000}}}}, account));
   must(put("/vpcs/vpc-1", {{"Cidr", "10.0.0.0/16"}, {"Resolver", "10.0.1.53"}}, account));
   must(put("/route-tables/rtb-1",
            {{"VpcId", "vpc-1"}, {"Routes", {{{"Destination", "0.0.0.0/0"}, {"Target", "router"}}}}}, account));

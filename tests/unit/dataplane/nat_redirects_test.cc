@@ -13,9 +13,15 @@ using Kind = RedirectReport::Kind;
 
 class RedirectTable : public testing::Test {
  protected:
-  RedirectTable() { EXPECT_TRUE(redirects_.allocate({.name = "redirects", .capacity = 4})); }
+  RedirectTable() { EXPECT_TRUE(redirects_.allocate({.name = "redirects", .capacity = 4, .tenants = 2})); }
   static FlowKey key(std::uint64_t number) { return {number, number}; }
-  RedirectTicket add(std::uint64_t number) { return redirects_.add(key(number), hash_(key(number)), 7, 1); }
+  RedirectTicket add(std::uint64_t number) {
+    return redirects_.add({.key = key(number),
+                           .signature = hash_(key(number)),
+                           .mapping_slot = 7,
+                           .tenant_slot = static_cast<std::uint32_t>(number % 2),
+                           .asked_first = 1});
+  }
   Redirect* find(std::uint64_t number) { return redirects_.find(key(number), hash_(key(number))); }
 
   FlowHash hash_{{1, 2, 3, 4}};
@@ -44,6 +50,21 @@ TEST_F(RedirectTable, IsFullAtItsCapacityAndNoEarlier) {
   redirects_.remove(*find(3));
   EXPECT_FALSE(add(5).is_none());
   EXPECT_EQ(redirects_.in_use(), 4U);
+}
+
+TEST_F(RedirectTable, KeepsOneTenantToItsShare) {
+  Redirects shared(hash_);
+  ASSERT_TRUE(shared.allocate({.name = "shared", .capacity = 4, .tenants = 2, .per_tenant = 3}));
+  const auto take = [&](std::uint64_t number, std::uint32_t tenant) {
+    return shared.add({.key = key(number), .signature = hash_(key(number)), .tenant_slot = tenant});
+  };
+  for (std::uint64_t number = 1; number <= 3; ++number) EXPECT_FALSE(take(number, 0).is_none());
+  EXPECT_TRUE(take(4, 0).is_none());
+  EXPECT_EQ(shared.find(key(4), hash_(key(4))), nullptr);
+  EXPECT_FALSE(take(5, 1).is_none()) << "one place is left for another";
+  shared.remove(*shared.find(key(2), hash_(key(2))));
+  EXPECT_FALSE(take(4, 0).is_none());
+  EXPECT_TRUE(take(6, 1).is_none()) << "full";
 }
 
 TEST_F(RedirectTable, GivesNoTicketTwiceWithinThousandsOfUses) {

@@ -45,6 +45,25 @@ TEST(TableCompiler, finds_everything_by_what_is_on_the_wire) {
   EXPECT_EQ(tables->find_peer(Ipv4Address::of(0, 0, 0, 0)), nullptr);
 }
 
+TEST(TableCompiler, takes_over_what_tenants_may_do) {
+  TableCompiler compiler(options());
+  config::Table table = two_tenants();
+  EXPECT_FALSE(compiler.compile(table, "")->any_packet_limit);
+  table.tenants[1].limits = {.flows = 1, .new_flows_per_second = 2, .packets_per_second = 3};
+  table.tenants[1].timeouts = {.tcp_established = std::chrono::seconds(7), .udp = std::chrono::milliseconds(100)};
+  const auto tables = compiler.compile(table, "");
+  EXPECT_TRUE(tables->any_packet_limit);
+  EXPECT_EQ(tables->tenants[0].limits, config::TenantLimits{});
+  EXPECT_EQ(tables->tenants[1].limits, table.tenants[1].limits);
+  const FlowTimeouts& timeouts = tables->tenants[1].timeouts;
+  EXPECT_EQ(timeouts.of(FlowState::kEstablished), 7'000U);
+  EXPECT_EQ(timeouts.of(FlowState::kUdp), 100U);
+  for (const FlowState state : {FlowState::kOpening, FlowState::kClosing, FlowState::kEcho}) {
+    EXPECT_EQ(timeouts.of(state), 0U);
+    EXPECT_EQ(tables->tenants[0].timeouts.of(state), 0U);
+  }
+}
+
 TEST(TableCompiler, shares_sets_of_equal_content_between_objects_and_generations) {
   TableCompiler compiler(options());
   config::Table table = two_tenants();
@@ -116,7 +135,7 @@ TEST(TableCompiler, refuses_what_it_has_no_place_for_and_changes_nothing) {
   }
   table = two_tenants();
   for (std::uint32_t number = 3; number < 6; ++number)
-    table.tenants.push_back({.account = "333333333333", .number = number, .flow_limit = 0});
+    table.tenants.push_back({.account = "333333333333", .number = number});
   EXPECT_THROW(compiler.compile(table, ""), config::TableError);
   const auto next = compiler.compile(two_tenants(), "");
   EXPECT_EQ(next->new_interfaces.size(), 0U);

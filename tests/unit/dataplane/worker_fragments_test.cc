@@ -281,7 +281,7 @@ TEST(FragmentJourney, OneTenantsFloodTakesNoBuffersFromAnother) {
   WorkerWorld world({.fragments = {.datagrams = 64, .datagrams_per_tenant = 32, .held = 32, .held_per_tenant = 16}});
   world.know_neighbours();
   config::Table table = every_segment(2);
-  table.tenants.push_back({.account = "222222222222", .number = 2, .flow_limit = 0});
+  table.tenants.push_back({.account = "222222222222", .number = 2});
   table.subnets[1].tenant = table.mappings[1].tenant = 1;
   world.publish(table);
   world.run();

@@ -132,7 +132,7 @@ TEST(Journey, OneTenantsPacketsInWaitLeaveAnotherItsShare) {
   WorkerWorld world({.held_packets = 16, .held_per_next_hop = 8, .held_per_tenant = 4});
   world.know_neighbours();
   config::Table table = every_segment(2);
-  table.tenants.push_back({.account = "222222222222", .number = 2, .flow_limit = 0});
+  table.tenants.push_back({.account = "222222222222", .number = 2});
   table.subnets[1].tenant = table.mappings[1].tenant = 1;
   world.publish(table);
   world.run();

@@ -290,5 +290,29 @@ TEST(TableSwitch, KeepsFlowsThatStandAndSweepsTheOthers) {
   EXPECT_EQ(open(), before - 50);
 }
 
+// All arrive at one worker; half of them are another's, and go there on the ring.
+TEST(PacketLimit, IsAskedWherePacketsArriveAndOnceForEach) {
+  WorkerWorld world({.workers = 2, .rx_queues = 1, .hand_over_ring = 64});
+  world.know_neighbours();
+  config::Table table = every_segment(2);
+  table.tenants[0].limits.packets_per_second = 40;
+  world.publish(table);
+  world.run();
+  world.sent(kTenants);
+  const std::uint64_t handed_over = world.total().handed_over;
+  for (std::uint16_t port = 0; port < 300; ++port)
+    world.arrive(kHosts, request(static_cast<std::uint16_t>(1000 + port)));
+  world.run();
+  EXPECT_EQ(world.sent_packets(kTenants).size(), 40U);
+  EXPECT_EQ(dropped(world, Drop::tenant_packet_limit), 260U);
+  EXPECT_EQ(dropped(world, Drop::home_ring_full), 0U) << "the flood does not reach the rings";
+  EXPECT_GT(world.total().handed_over - handed_over, 5U);
+  world.run(500);
+  for (std::uint16_t port = 0; port < 40; ++port)
+    world.arrive(kHosts, request(static_cast<std::uint16_t>(1000 + port)));
+  world.run();
+  EXPECT_EQ(world.sent_packets(kTenants).size(), 20U);
+}
+
 }  // namespace
 }  // namespace hypernat::dataplane
