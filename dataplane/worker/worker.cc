@@ -370,8 +370,8 @@ Outgoing Worker::outgoing_of(const Packet& packet) const {
 
 // The frame shrinks to the IPv4 packet: encapsulation before it and padding behind it are gone.
 Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
-  mbuf->data_off = static_cast<std::uint16_t>(
-      mbuf->data_off + (reinterpret_cast<const std::uint8_t*>(packet.ip) - packet.frame));
+  mbuf->data_off =
+      static_cast<std::uint16_t>(mbuf->data_off + (reinterpret_cast<const std::uint8_t*>(packet.ip) - packet.frame));
   mbuf->data_len = swap16(packet.ip->total_length_be);
   mbuf->pkt_len = mbuf->data_len;
   mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;

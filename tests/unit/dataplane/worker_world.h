@@ -33,10 +33,10 @@ class WorkerWorld {
     std::uint32_t held_per_next_hop = 8;
     std::uint32_t held_per_tenant = 64;
     std::uint32_t buffers = 8191;
-    std::uint16_t room = 2048;        ///< bytes of a buffer
-    std::uint16_t mtu = 1500;         ///< of every port
-    std::uint32_t bench_mapping = 3;  ///< of the plain inside attachment
-    DeviceWrites device_writes = {};  ///< what the devices complete, as `sent` does for them
+    std::uint16_t room = 2048;              ///< bytes of a buffer
+    std::uint16_t mtu = 1500;               ///< of every port
+    std::uint32_t bench_mapping = 3;        ///< of the plain inside attachment
+    DeviceWrites device_writes = {};        ///< what the devices complete, as `sent` does for them
     std::uint32_t errors_per_second = 100;  ///< of each worker to each tenant
     bool device_hashes = false;
     Gathering::Options fragments = {};
