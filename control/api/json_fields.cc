@@ -32,7 +32,7 @@ Json parse_body(const std::string& body) {
     });
     if (object.is_object()) return object;
     throw unexpected("body", quote(object), "a JSON object");
-  } catch (const Json::exception& error) {  // not only what does not parse: a number may be beyond all bounds
+  } catch (const Json::exception& error) {  // a number beyond what a double holds is no parse_error
     throw Refusal(RefusalKind::kInvalidContent, std::string("Could not parse request body into json: ") + error.what());
   }
 }
