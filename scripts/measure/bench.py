@@ -126,7 +126,6 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", choices=list(MEASURES))
-    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--into", type=pathlib.Path, default=ROOT / "results/bench")
     parser.add_argument("--no-huge", action="store_true")
     return parser.parse_args()
@@ -142,9 +141,6 @@ def main():
     try:
         for name in arguments.only or MEASURES:
             MEASURES[name](bench, sizes)
-        if arguments.peers:
-            import peers  # pylint: disable=import-outside-toplevel
-            peers.measure(bench, sizes)
     except CannotMeasure as problem:
         print(f"scripts/bench: {problem}", file=sys.stderr)
         return 1

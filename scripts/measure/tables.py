@@ -103,5 +103,4 @@ def text(figures, about):
     lines += plain_table(figures, ["memory"], "Memory, all in")
     lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
     lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")
-    lines += plain_table(figures, ["peer"], "Peers, the same work")
     return "\n".join(lines)
