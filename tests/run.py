@@ -124,7 +124,7 @@ def build_tests(folder, suites, options=(), compiler="g++", run=run_now):
     if not build(folder, options, ["build.ninja"], compiler, run):
         return None
     tests = [dict(test, folder=folder) for test in meson_tests(folder, suites)]
-    return tests if build(folder, options, targets_of(tests), compiler, run) else None
+    return tests if build(folder, options, targets_of(folder, tests), compiler, run) else None
 
 
 def run_tests(tally, kind, folder, suites, environment=None, wrapper=()):

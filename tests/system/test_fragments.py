@@ -70,6 +70,10 @@ class Fragments(dataplane.DataplaneTestCase):
     def ping(host, size, *options):
         return run("ping", "-q", "-c", "1", "-W", "1", "-s", size, *options, topology.WEB, namespace=host, check=False)
 
+    def answers(self, host, size, *options):
+        """Whether one of three is answered: a busy machine may take more than its second for one."""
+        return any(self.ping(host, size, *options).returncode == 0 for _ in range(3))
+
     def echoed(self, host):
         done = run("python3", "-c", ASK, json.dumps(SIZES), namespace=host)
         return tuple(json.loads(done.stdout))
@@ -92,7 +96,7 @@ class EveryProtocol(Fragments):
 
     def test_pings_of_every_size_are_answered(self):
         for size in SIZES[1:]:
-            self.assertTrue(any(self.ping("wh1", size).returncode == 0 for _ in range(3)), (size, self.drops()))
+            self.assertTrue(self.answers("wh1", size), (size, self.drops()))
         self.assert_nothing_stays()
 
 
@@ -103,7 +107,7 @@ class UdpOnly(Fragments):
 
     def test_udp_crosses_and_long_pings_do_not(self):
         self.assertEqual(self.echoed("wh1"), SIZES, self.drops())
-        self.assertEqual(self.ping("wh1", 1400).returncode, 0)
+        self.assertTrue(self.answers("wh1", 1400), self.drops())
         self.assertNotEqual(self.ping("wh1", 1500).returncode, 0)
         self.assertGreaterEqual(self.drops()["fragment"], 2)
         self.assert_nothing_stays()
@@ -116,9 +120,8 @@ class Narrow(Fragments):
 
     def test_what_may_be_cut_arrives_and_the_rest_does_not(self):
         for size in (972, 973, 1400, 5000, 30_000):
-            answered = any(self.ping("wh1", size, "-M", "dont").returncode == 0 for _ in range(3))
-            self.assertTrue(answered, (size, self.drops()))
+            self.assertTrue(self.answers("wh1", size, "-M", "dont"), (size, self.drops()))
         self.assertEqual(self.echoed("wh1"), SIZES, self.drops())
-        self.assertEqual(self.ping("wh1", 972, "-M", "do").returncode, 0)
+        self.assertTrue(self.answers("wh1", 972, "-M", "do"), self.drops())
         self.assertNotEqual(self.ping("wh1", 973, "-M", "do").returncode, 0)
         self.assert_nothing_stays()
