@@ -144,17 +144,45 @@ void Contest::change_table(Dice& dice) {
     removed_[number] = *at;
     table_.mappings.erase(at);
     story_.push_back("table: mapping " + std::to_string(number) + " is gone");
-  } else if (kind < 3) {
-    auto& tenant = table_.tenants[dice.below(table_.tenants.size())];
-    tenant.limits.flows = dice.one_in(2) ? 0 : static_cast<std::uint32_t>(4 + dice.below(12));
-    if (scene_.opened_before != 0) tenant.limits.flows = 0;
-    story_.push_back("table: tenant " + tenant.account + " may have " + std::to_string(tenant.limits.flows) + " flows");
+  } else if (kind < 6 && scene_.opened_before == 0) {
+    change_tenant(dice, table_.tenants[dice.below(table_.tenants.size())]);
   } else {
     change_mapping(dice, *at);
   }
   world_.publish(table_);
   spec_.adopt(told(table_));
   ++happened_["table changed"];
+}
+
+void Contest::change_tenant(Dice& dice, config::Tenant& tenant) {
+  const auto some = [&](std::uint64_t least, std::uint64_t most) {
+    return dice.one_in(2) ? 0U : static_cast<std::uint32_t>(least + dice.below(most - least));
+  };
+  const auto milliseconds = [&](std::uint64_t most) { return std::chrono::milliseconds(some(1'000, most)); };
+  // A rate that nobody has used for weeks need not have filled up: none where the clock wraps.
+  const bool wraps = scene_.world.start > 0x8000'0000;
+  switch (wraps ? dice.below(2) * 3 : dice.below(4)) {
+    case 0:
+      tenant.limits.flows = some(4, 16);
+      break;
+    case 1:
+      tenant.limits.new_flows_per_second = some(1, 4);
+      break;
+    case 2:
+      tenant.limits.packets_per_second = some(2, 20);
+      break;
+    default:
+      tenant.timeouts = {.tcp_opening = milliseconds(9'000),
+                         .tcp_established = milliseconds(900'000),
+                         .tcp_closing = milliseconds(90'000),
+                         .udp = milliseconds(200'000),
+                         .icmp = milliseconds(9'000)};
+      break;
+  }
+  story_.push_back("table: tenant " + tenant.account + " may have " + std::to_string(tenant.limits.flows) + " flows, " +
+                   std::to_string(tenant.limits.new_flows_per_second) + " new ones and " +
+                   std::to_string(tenant.limits.packets_per_second) + " packets per second; UDP lasts " +
+                   std::to_string(tenant.timeouts.udp.count()) + " ms");
 }
 
 void Contest::change_mapping(Dice& dice, config::Mapping& mapping) {
@@ -205,8 +233,8 @@ void Contest::expect_equal(const std::string& what, const Value& is, const Value
 }
 
 void Contest::compare() {
-  if (scene_.world.workers == 1) go_round_remotes();
   sweep();
+  if (scene_.world.workers == 1) go_round_remotes();
   world_.carry_all();
   compare_flows();
   if (difference_.empty()) compare_counters();
@@ -269,6 +297,8 @@ void Contest::compare_counters() {
     compare("limit_reached", &TenantCounters::limit_reached, should_be.limit_reached);
     compare("ports_exhausted", &TenantCounters::ports_exhausted, should_be.exhausted);
     compare("resets", &TenantCounters::resets, should_be.resets);
+    compare("new_flow_limit_reached", &TenantCounters::new_flow_limit_reached, should_be.new_flow_limit_reached);
+    compare("packet_limit_reached", &TenantCounters::packet_limit_reached, should_be.packet_limit_reached);
     compare("errors_sent", &TenantCounters::errors_sent, should_be.errors);
     compare("errors_withheld", &TenantCounters::errors_withheld, should_be.errors_withheld);
     compare("errors_carried", &TenantCounters::errors_carried, should_be.errors_carried);
@@ -294,7 +324,7 @@ void Contest::compare_counters() {
 void Contest::let_everything_end() {
   story_.clear();
   for (int turn = 0; turn < 3 && difference_.empty(); ++turn) {
-    pass(scene_.world.timeouts.tcp_established + spec::Time{1000});
+    pass(std::max<spec::Time>(scene_.world.timeouts.tcp_established, 900'000) + 1'000);
     compare();
   }
   expect_equal<std::size_t>("number of flows at the end", world_.open_flows(), 0);

@@ -47,6 +47,7 @@ class Contest {
   void let_time_pass(Dice& dice);
   void pass(spec::Time milliseconds);
   void change_table(Dice& dice);
+  void change_tenant(Dice& dice, config::Tenant& tenant);
   void change_mapping(Dice& dice, config::Mapping& mapping);
   std::vector<Traffic::Arrival> some_packets(Dice& dice);
   void sweep();

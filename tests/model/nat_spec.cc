@@ -39,6 +39,7 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
   const bool inside = arrival.side == Side::kInside;
   if (inside ? !table_.mappings.contains(arrival.way.mapping) : !table_.subnets.contains(arrival.subnet))
     return dropped("unknown_segment", arrival, seen);
+  if (!may_come(arrival)) return dropped("tenant_packet_limit", arrival, seen);
   if (is_error(arrival.packet)) return carry_error(arrival, seen);
   const bool echo = header.protocol == kIcmp;
   const Tuple tuple{.network = inside ? arrival.way.mapping : arrival.subnet,
@@ -72,7 +73,7 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
   return dropped("not_the_interface", arrival, seen);
 }
 
-Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) const {
+Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) {
   const Header header = read(arrival.packet);
   const bool opens = header.protocol == kTcp && is_open_request(header);
   const bool moves = flow.way.peer != arrival.way.peer || flow.way.attachment != arrival.way.attachment;
@@ -81,6 +82,7 @@ Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) con
     return dropped(refused_source(header, arrival.way), arrival, seen);
   if (arrival.packet.size() > settings_.outside.mtu && !header.may_be_cut) return dropped("too_big", arrival, seen);
   const bool revives = opens && (flow.phase == Phase::kBothFins || flow.phase == Phase::kTransitory);
+  if (revives && !may_open_now(flow.tenant)) return dropped("tenant_new_flow_limit", arrival, seen);
   if (revives && !permitted(header, table_.mappings.at(arrival.way.mapping)))
     return dropped("egress_refused", arrival, seen);
   if (moves || revives) flow.way = arrival.way;
@@ -158,8 +160,9 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   const Mapping& mapping = table_.mappings.at(arrival.way.mapping);
   if (!refused_source(header, arrival.way).empty()) return dropped(refused_source(header, arrival.way), arrival, seen);
   if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
-  std::string refused = out_of_flows(mapping, seen);
-  if (refused.empty()) refused = refused_destination(header, mapping);
+  if (too_many_flows(mapping.tenant, seen)) return dropped("tenant_flow_limit", arrival, seen);
+  if (!may_open_now(mapping.tenant)) return dropped("tenant_new_flow_limit", arrival, seen);
+  std::string refused = refused_destination(header, mapping);
   if (refused == "no_route") return told({.reason = refused, .type = 3, .code = 0}, arrival, seen, nullptr);
   if (refused.empty() && arrival.packet.size() > settings_.outside.mtu && !header.may_be_cut)
     return told({.reason = "too_big", .type = 3, .code = 4, .mtu = settings_.outside.mtu}, arrival, seen, nullptr);
@@ -236,16 +239,6 @@ const Route* NatSpec::route_to(Address destination, const Subnet& subnet) const 
     if (route.prefix.contains(destination) && (longest == nullptr || route.prefix.length > longest->prefix.length))
       longest = &route;
   return longest;
-}
-
-// A tenant's own limit is asked before anything else that an opening costs. Where flows may be gone or not, what was
-// seen tells.
-std::string NatSpec::out_of_flows(const Mapping& mapping, const Fate& seen) const {
-  const unsigned limit = table_.flow_limits.at(mapping.tenant);
-  if (limit == 0) return "";
-  const Range used = how_many([&](const Flow& flow) { return flow.tenant == mapping.tenant; });
-  const bool is_out = used.surely >= limit || (used.at_most >= limit && seen.reason == "tenant_flow_limit");
-  return is_out ? "tenant_flow_limit" : "";
 }
 
 // What else is limited, in the order in which it is claimed.

@@ -63,9 +63,24 @@ struct Mapping {
   std::vector<Rule> rules = {};
   std::vector<Interface> interfaces = {};
 };
+/// Milliseconds without a packet after which a flow goes; a tenant's own where they are not zero.
+struct Timeouts {
+  Time tcp_opening = 0;
+  Time tcp_established = 0;
+  Time tcp_closing = 0;
+  Time udp = 0;
+  Time icmp = 0;
+};
+/// What a tenant may do, all workers together; 0: as much as it likes.
+struct Tenant {
+  unsigned flows = 0;
+  unsigned new_flows_per_second = 0;  ///< attempts count
+  unsigned packets_per_second = 0;    ///< both ways
+  Timeouts timeouts = {};
+};
 struct Table {
-  std::map<Address, Prefix> peers;           ///< worker hosts and their blocks
-  std::map<unsigned, unsigned> flow_limits;  ///< by tenant; 0: none
+  std::map<Address, Prefix> peers;  ///< worker hosts and their blocks
+  std::map<unsigned, Tenant> tenants;
   std::map<unsigned, Subnet> subnets;
   std::map<unsigned, Mapping> mappings;
 };
@@ -84,11 +99,8 @@ struct Settings {
   Size outside = {};                 ///< of every subnet
   unsigned flows = 4096;             ///< of each worker
   unsigned redirects = 4096;         ///< of each worker
-  Time tcp_opening = 240'000;
-  Time tcp_established = 350'000;
-  Time tcp_closing = 60'000;
-  Time udp = 120'000;
-  Time icmp = 60'000;
+  Timeouts timeouts = {
+      .tcp_opening = 240'000, .tcp_established = 350'000, .tcp_closing = 60'000, .udp = 120'000, .icmp = 60'000};
 };
 
 // What happens.
@@ -152,7 +164,8 @@ struct Flow {
   Phase phase = Phase::kDatagram;
   Phase before_reset = Phase::kInit;  ///< in kTransitory: where the next packet that is no RST brings it back to
   Time opened = 0;
-  Time seen = 0;  ///< the last packet that keeps it
+  Time seen = 0;          ///< the last packet that keeps it
+  Time looked_at_by = 0;  ///< until when its timer may still go by timeouts of before
   unsigned home = 0;
   unsigned worker = 0;  ///< the owner
   std::uint64_t packets_out = 0, bytes_out = 0, packets_in = 0, bytes_in = 0;
@@ -166,6 +179,7 @@ struct InterfaceCounts {
 struct TenantCounts {
   std::uint64_t open = 0, opened = 0, drops = 0, limit_reached = 0, exhausted = 0, resets = 0;
   std::uint64_t errors = 0, errors_withheld = 0, errors_carried = 0;
+  std::uint64_t new_flow_limit_reached = 0, packet_limit_reached = 0;
   bool operator==(const TenantCounts&) const = default;
 };
 
@@ -202,7 +216,7 @@ class NatSpec {
   };
 
   Fate decide(const Arrival& arrival, const Fate& seen);
-  Fate outbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
+  Fate outbound(Flow& flow, const Arrival& arrival, const Fate& seen);
   Fate inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
   void advance(Flow& flow, Side from, const Header& header) const;
   Fate refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen);
@@ -220,7 +234,15 @@ class NatSpec {
   std::string refused_destination(const Header& header, const Mapping& mapping) const;
   bool permitted(const Header& header, const Mapping& mapping) const;
   const Route* route_to(Address destination, const Subnet& subnet) const;
-  std::string out_of_flows(const Mapping& mapping, const Fate& seen) const;
+  /// Tokens of all workers: thousandths, and when they were counted. None when the process starts.
+  struct Bucket {
+    Time counted = 0;
+    Time level = 0;
+  };
+  bool take_token(Bucket& bucket, unsigned per_second) const;
+  bool may_open_now(unsigned tenant);
+  bool may_come(const Arrival& arrival);
+  bool too_many_flows(unsigned tenant, const Fate& seen) const;
   std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
   std::string wrong_choice(const Flow& flow, const Mapping& mapping);
   void count(const Arrival& arrival, const Fate& fate);
@@ -245,6 +267,8 @@ class NatSpec {
   std::vector<Flow> swept_away_;        ///< flows of earlier tables: gone, but perhaps still in the way
   Allowances resets_;                   ///< by tenant and worker: thousandths left, and when that was
   Allowances errors_;
+  std::map<unsigned, Bucket> new_flows_;                           ///< by tenant
+  std::map<unsigned, Bucket> packets_;                             ///< by tenant
   std::map<std::pair<std::uint64_t, Address>, Interface> paired_;  ///< by mapping uid and environment
   std::map<Interface, InterfaceCounts> interface_counts_;
   std::map<unsigned, TenantCounts> tenant_counts_;

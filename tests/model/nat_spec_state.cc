@@ -22,10 +22,11 @@ void NatSpec::at(Time now) {
   std::vector<Tuple> gone;
   nothing_goes_before_ = ~Time{0};
   for (const auto& [inner, flow] : flows_) {
-    if (now_ >= due(flow) + kPlace)
+    const Time last = std::max(due(flow), flow.looked_at_by) + kPlace;
+    if (now_ >= last)
       gone.push_back(inner);
     else
-      nothing_goes_before_ = std::min(nothing_goes_before_, due(flow) + kPlace);
+      nothing_goes_before_ = std::min(nothing_goes_before_, last);
   }
   for (const Tuple& inner : gone) erase(inner);
 }
@@ -36,6 +37,9 @@ void NatSpec::adopt(const Table& table) {
     if (old == table_.mappings.end() || old->second.interfaces == mapping.interfaces) continue;
     std::erase_if(paired_, [uid = mapping.uid](const auto& pair) { return pair.first.first == uid; });
   }
+  // Timers stay as they were set; when they come, the new timeouts hold.
+  for (auto& [inner, flow] : flows_) flow.looked_at_by = std::max(flow.looked_at_by, due(flow));
+  nothing_goes_before_ = 0;
   table_ = table;
   std::vector<Tuple> gone;
   for (const auto& [inner, flow] : flows_)
@@ -54,6 +58,8 @@ void NatSpec::count(const Arrival& arrival, const Fate& fate) {
   if (fate.what == Fate::What::kAnswered) ++(fate.reason == "no_flow" ? tenant.resets : tenant.errors);
   if (fate.what != Fate::What::kForwarded) ++tenant.drops;
   if (fate.reason == "tenant_flow_limit") ++tenant.limit_reached;
+  if (fate.reason == "tenant_new_flow_limit") ++tenant.new_flow_limit_reached;
+  if (fate.reason == "tenant_packet_limit") ++tenant.packet_limit_reached;
   if (fate.reason == "ports_exhausted" || fate.reason == "port_search_failed") ++tenant.exhausted;
   if (fate.reason == "ports_exhausted")
     for (const Interface& interface : mapping->interfaces) ++interface_counts_[interface].exhausted;
@@ -95,23 +101,6 @@ std::set<std::pair<unsigned, Address>> NatSpec::next_hops() const {
   std::set<std::pair<unsigned, Address>> held;
   for (const auto& [inner, flow] : flows_) held.emplace(flow.outer.network, flow.next_hop);
   return held;
-}
-
-Time NatSpec::due(const Flow& flow) const {
-  switch (flow.phase) {
-    case Phase::kInit:
-      return flow.seen + settings_.tcp_opening;
-    case Phase::kEstablished:
-    case Phase::kInsideFin:
-    case Phase::kRemoteFin:
-      return flow.seen + settings_.tcp_established;
-    case Phase::kBothFins:
-    case Phase::kTransitory:
-      return flow.seen + settings_.tcp_closing;
-    case Phase::kDatagram:
-      break;
-  }
-  return flow.seen + (flow.inner.protocol == kUdp ? settings_.udp : settings_.icmp);
 }
 
 bool NatSpec::stands(const Flow& flow) const {

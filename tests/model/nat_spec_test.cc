@@ -144,7 +144,7 @@ TEST_P(NatAgainstSpecification, agrees_on_random_sequences) {
   expect_agreement(scene_of(GetParam()), GetParam(), longer() ? 130'000 : 13'000,
                    {"opened", "forwarded", "answered", "no_flow", "not_the_interface", "ttl_expired", "bad_tcp_flags",
                     "martian_source", "spoofed_source", "martian_destination", "wrong_tunnel_peer", "egress_refused",
-                    "no_route", "unknown_segment", "error_without_flow", "table changed"});
+                    "no_route", "unknown_segment", "error_without_flow", "tenant_flow_limit", "table changed"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, NatAgainstSpecification, testing::Range<std::uint64_t>(1, 9));

@@ -106,17 +106,26 @@ spec::Settings told(const NatWorld::Options& options) {
           .outside = {.mtu = options.outside.mtu, .mss = options.outside.mss},
           .flows = options.flows,
           .redirects = options.redirects,
-          .tcp_opening = options.timeouts.tcp_opening,
-          .tcp_established = options.timeouts.tcp_established,
-          .tcp_closing = options.timeouts.tcp_closing,
-          .udp = options.timeouts.udp,
-          .icmp = options.timeouts.icmp};
+          .timeouts = {.tcp_opening = options.timeouts.tcp_opening,
+                       .tcp_established = options.timeouts.tcp_established,
+                       .tcp_closing = options.timeouts.tcp_closing,
+                       .udp = options.timeouts.udp,
+                       .icmp = options.timeouts.icmp}};
 }
 
 spec::Table told(const config::Table& table) {
   spec::Table made;
   for (const auto& peer : table.peers) made.peers[peer.address.host()] = told(peer.block);
-  for (const auto& tenant : table.tenants) made.flow_limits[tenant.number] = tenant.limits.flows;
+  const auto ticks = [](std::chrono::milliseconds timeout) { return static_cast<spec::Time>(timeout.count()); };
+  for (const auto& tenant : table.tenants)
+    made.tenants[tenant.number] = {.flows = tenant.limits.flows,
+                                   .new_flows_per_second = tenant.limits.new_flows_per_second,
+                                   .packets_per_second = tenant.limits.packets_per_second,
+                                   .timeouts = {.tcp_opening = ticks(tenant.timeouts.tcp_opening),
+                                                .tcp_established = ticks(tenant.timeouts.tcp_established),
+                                                .tcp_closing = ticks(tenant.timeouts.tcp_closing),
+                                                .udp = ticks(tenant.timeouts.udp),
+                                                .icmp = ticks(tenant.timeouts.icmp)}};
   for (const auto& subnet : table.subnets) made.subnets[to_number(subnet.number)] = told(table, subnet);
   for (const auto& mapping : table.mappings) made.mappings[to_number(mapping.number)] = told(table, mapping);
   return made;
