@@ -203,7 +203,8 @@ void World::publish(const config::Table& table) {
 void World::make_workers() {
   rings_ = dataplane::Rings::create({.name = name_, .workers = options_.workers, .ports = 2, .size = 4096});
   const auto pass_mark = dataplane::PassMark::reserve();
-  if (!rings_ || !pass_mark) throw std::runtime_error("no memory for rings");
+  const auto fragment_mark = dataplane::FragmentMark::reserve();
+  if (!rings_ || !pass_mark || !fragment_mark) throw std::runtime_error("no memory for rings");
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
     dataplane::Worker::Options made;
     made.number = number;
@@ -220,10 +221,10 @@ void World::make_workers() {
       made.port_of_device[devices[port]] = port;
       made.device_hashes.push_back(options_.spread == Spread::kByHash);
       made.queues.push_back({port, devices[port], number});
-      made.sender.paths.push_back({.device = devices[port], .queue = number, .ring = nullptr});
+      made.sender.paths.push_back({.device = devices[port], .queue = number, .ring = nullptr, .device_writes = {}});
     }
     workers_.push_back(std::make_unique<dataplane::Worker>(
-        made, dataplane::Worker::Surroundings{attachments_, home_, orders_, pool_, *pass_mark}));
+        made, dataplane::Worker::Surroundings{attachments_, home_, orders_, pool_, *pass_mark, *fragment_mark}));
     nat_names_.push_back(name_ + "n" + std::to_string(number));
   }
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
@@ -233,12 +234,14 @@ void World::make_workers() {
     // Homes are dealt by hash: a little more than an even share, and the flows by which neighbours were learned.
     nat.flows = options_.flows / options_.workers + (options_.workers > 1 ? options_.flows / 16 : 0) + 4096;
     nat.interface_slots = 2 * options_.mappings * options_.interfaces + 16;
+    for (const dataplane::Attachment& attachment : attachments_.all())
+      nat.attachments[attachment.index] = {.mtu = attachment.mtu, .mss = attachment.mss};
     nat.lambda_vpc = attachments_.lambda_vpc();
     nat.gateway = attachments_.gateway();
     nat.timeouts = options_.timeouts;
     nat.secret = {.hash = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0x2545f4914f6cdd1d},
                   .random = {5, 6}};
-    if (!workers_[number]->create_nat(nat, usage_)) {
+    if (!workers_[number]->create_nat(nat, usage_) || !workers_[number]->create_gathering()) {
       throw std::runtime_error("no memory for " + std::to_string(nat.flows) + " flows: more hugepages, or --no-huge");
     }
   }
