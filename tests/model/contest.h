@@ -65,8 +65,9 @@ class Contest {
   Traffic traffic_;
   spec::Time now_;
   std::uint64_t next_uid_ = 1000;
-  std::map<std::uint32_t, config::Mapping> removed_;  ///< by number
-  unsigned changes_ = 0;                              ///< of the table since the last sweep
+  std::map<std::uint32_t, config::Mapping> removed_;       ///< by number
+  std::map<std::uint64_t, std::uint64_t> fullest_before_;  ///< by interface uid: flows towards its fullest remote
+  unsigned changes_ = 0;                                   ///< of the table since the last sweep
   std::string difference_;
   std::vector<std::string> story_;
   std::map<std::string, std::uint64_t> happened_;
