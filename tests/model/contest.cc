@@ -253,7 +253,7 @@ void Contest::let_go() {
   spec_.all_are_there();
 }
 
-// Which remote is the fullest is found by going round them, sixteen each millisecond; twice is sure.
+// Which remote is the fullest is found by going round them, some each millisecond; twice is sure.
 void Contest::go_round_remotes() {
   for (const auto& [number, mapping] : spec_.table().mappings)
     for (const spec::Interface& interface : mapping.interfaces)
