@@ -112,6 +112,7 @@ void expect_agreement(const Scene& scene, std::uint64_t seed, std::size_t count,
     FAIL() << "seed " << seed << ", step " << all.steps << ": " << all.difference << "\nshrunk to "
            << told_shortly(scene, steps);
   }
+  if (kShare > 1) return;  // so few steps need not meet everything
   for (const std::string& name : must_happen) EXPECT_TRUE(all.happened.contains(name)) << "never: " << name;
 }
 

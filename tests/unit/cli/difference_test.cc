@@ -90,7 +90,7 @@ TEST(Difference, MakesGroupsThatLeadToEachOtherBeforeTheirRulesDo) {
   const ObjectSet account{{key(ObjectKind::kAccount, kAcme), {{"Name", "acme"}}}};
   const auto steps = difference(account, wished, Prune::kNo);
   ASSERT_EQ(steps.size(), 4U);
-  const json first_only{towards("sg-2")[0]};
+  const json first_only = json::array({towards("sg-2")[0]});
   for (const std::size_t i : {0U, 1U}) {
     EXPECT_EQ(steps[i].action, Action::kCreate);
     EXPECT_EQ(steps[i].body["Egress"], first_only);
