@@ -9,6 +9,7 @@ kind of call was made, what failed, and what was wrong; what is sent without wai
 
 import asyncio
 import collections
+import errno
 import hashlib
 import json
 import random
@@ -125,12 +126,15 @@ class Caller:
             udp.bind((self.random.choice(self.sources), 0))
             udp.connect((SERVER, ECHO_PORT))
             for _ in range(5):
-                udp.send(question)
                 try:
+                    udp.send(question)
                     answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(udp, 65536), 1)
                     return self._expect_own(answer, self.tenant.encode() + question)
                 except asyncio.TimeoutError:
                     continue
+                except OSError as error:  # the NAT told the kernel how wide the outside is: the next try goes in fragments
+                    if error.errno != errno.EMSGSIZE:
+                        raise
         raise OSError("no echo")
 
     async def _refused(self):
