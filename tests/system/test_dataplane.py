@@ -54,7 +54,7 @@ class Telemetry:
     def ask_all(self, commands):
         """One answer for each, by one run of the program."""
         done = subprocess.run(["dpdk-telemetry.py", "-f", self.prefix], input="\n".join(commands) + "\n", text=True,
-                              capture_output=True, timeout=10, check=True)
+                              capture_output=True, timeout=60, check=True)
         answers = done.stdout.strip().splitlines()[-len(commands):]
         return [next(iter(json.loads(answer).values())) for answer in answers]
 
