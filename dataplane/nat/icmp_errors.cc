@@ -25,9 +25,11 @@ void Nat::State::carry_error(Packet& packet) {
     drop_packet(packet, Drop::wrong_tunnel_peer);
     return;
   }
+  const std::span<std::uint8_t> message{packet.l4, packet.l4_length};
   Quote quote;
-  [[maybe_unused]] const QuoteFault fault = read_quote({packet.l4, packet.l4_length}, quote);
+  [[maybe_unused]] const QuoteFault fault = read_quote(message, quote);
   assert(fault == QuoteFault::kSound && quote.protocol == flow->protocol);
+  if (inside) end_with_quote(*packet.ip, message, quote);
   rewrite_error(*flow, packet.side, *packet.ip, packet.l4, quote);
   tenant_counters[tenant_of(packet)].errors_carried.add();
   if (inside)

@@ -2,10 +2,13 @@
 // the quote the packet as whoever gets the error knows it.
 //
 // Everything by difference, so that it does not matter how much of the packet the quote has; what it does not have is
-// not made up. The error's checksum follows from what was changed under it.
+// not made up. The error's checksum follows from what was changed under it. To the outside goes the quote and nothing
+// behind it: in padding and extensions (RFC 4884, RFC 5837) an environment could name addresses that nobody outside is
+// to see. What a tenant's routers add for an environment crosses as it is.
 #pragma once
 
 #include <cstring>
+#include <span>
 
 #include "dataplane/nat/rewrite.h"
 #include "dataplane/packet/packet.h"
@@ -65,6 +68,21 @@ inline std::uint16_t rewrite_quote(const QuoteRewrite& rewrite, Protocol protoco
   const std::uint16_t before = read_word(checksum);
   adjust_l4(quote.l4, protocol, rewrite.l4_delta);
   return add_sums(change, delta_of(before, read_word(checksum)));
+}
+
+/// The error ends with its quote. `ip` and `message`, which ends with the packet and whose checksum holds, are the
+/// error.
+inline void end_with_quote(Ipv4Header& ip, std::span<std::uint8_t> message, const Quote& quote) {
+  const auto kept = static_cast<std::size_t>(quote.end() - message.data());
+  if (kept == message.size()) return;
+  const auto length = static_cast<std::uint16_t>(swap16(ip.total_length_be) - (message.size() - kept));
+  const std::uint16_t length_be = swap16(length);
+  ip.checksum = adjust_checksum(ip.checksum, delta_of(ip.total_length_be, length_be));
+  ip.total_length_be = length_be;
+  message[offsetof(IcmpErrorHeader, length)] = 0;
+  message[offsetof(IcmpErrorHeader, checksum)] = message[offsetof(IcmpErrorHeader, checksum) + 1] = 0;
+  const auto checksum = static_cast<std::uint16_t>(~sum_of(message.first(kept)));
+  std::memcpy(&message[offsetof(IcmpErrorHeader, checksum)], &checksum, sizeof checksum);
 }
 
 /// `ip` and the message behind it are the error, `quote` is its own.

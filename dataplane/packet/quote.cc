@@ -11,13 +11,31 @@ namespace {
 // RFC 792: the quote goes at least as far as 64 bits behind the IPv4 header.
 constexpr std::size_t kLeastL4 = 8;
 
-// The bytes that may belong to the quoted packet: all, or up to the extension that follows it (RFC 4884). None when the
-// message announces more than it has.
+// RFC 4884 7 and 8: a header, and objects that fill the rest, each with its length. Nothing is sound, too.
+bool extensions_are_sound(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kHeader = 4;
+  constexpr std::size_t kObjectHeader = 4;
+  constexpr std::uint8_t kVersion = 2;
+  if (bytes.empty()) return true;
+  if (bytes.size() < kHeader || bytes[0] >> 4 != kVersion) return false;
+  const bool has_checksum = (bytes[2] | bytes[3]) != 0;
+  if (has_checksum && sum_of(bytes) != 0xffff) return false;
+  for (auto rest = bytes.subspan(kHeader); !rest.empty();) {
+    if (rest.size() < kObjectHeader) return false;
+    const std::size_t length = std::size_t{rest[0]} << 8 | rest[1];
+    if (length < kObjectHeader || length % 4 != 0 || length > rest.size()) return false;
+    rest = rest.subspan(length);
+  }
+  return true;
+}
+
+// The bytes that may belong to the quoted packet: all, or up to the extensions that follow it (RFC 4884). None when the
+// message announces more than it has, or what follows is no extension.
 std::size_t quoted_bytes(std::span<const std::uint8_t> message) {
-  const std::size_t present = message.size() - sizeof(IcmpErrorHeader);
+  const auto present = message.subspan(sizeof(IcmpErrorHeader));
   const std::size_t announced = std::size_t{message[offsetof(IcmpErrorHeader, length)]} * 4;
-  if (announced == 0) return present;
-  return announced <= present ? announced : 0;
+  if (announced == 0) return present.size();
+  return announced <= present.size() && extensions_are_sound(present.subspan(announced)) ? announced : 0;
 }
 
 // Of an IPv4 packet of which `present` bytes are there: the header whole and right, and enough behind it.

@@ -2,7 +2,8 @@
 //
 // An error belongs to the flow of the packet it quotes, and travels as a packet of that flow would, the other way: its
 // descriptor has the quoted tuple, reversed. A quote that is damaged, cut before the ports or in contradiction with
-// itself names nobody; nothing is guessed from it (RFC 5508 REQ-3).
+// itself names nobody; nothing is guessed from it (RFC 5508 REQ-3). Extensions may follow the quote (RFC 4884); those
+// that lie about themselves make the whole error one that does.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +24,9 @@ struct Quote {
   Protocol protocol{};
   L4Port src_port;  ///< echo: the identifier, in both
   L4Port dst_port;
+
+  /// Behind its last byte; what follows up to the end of the message is padding and extensions.
+  const std::uint8_t* end() const { return l4 + l4_length; }
 };
 
 constexpr bool quotes_a_packet(std::uint8_t icmp_type) {

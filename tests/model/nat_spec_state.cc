@@ -57,7 +57,7 @@ void NatSpec::count(const Arrival& arrival, const Fate& fate) {
   TenantCounts& tenant = tenant_counts_[inside ? mapping->tenant : table_.subnets.at(arrival.subnet).tenant];
   if (fate.what == Fate::What::kAnswered) ++(fate.reason == "no_flow" ? tenant.resets : tenant.errors);
   if (fate.what != Fate::What::kForwarded) ++tenant.drops;
-  if (fate.reason == "tenant_flow_limit") ++tenant.limit_reached;
+  if (fate.reason == "tenant_flow_limit" || fate.reason == "flow_share_full") ++tenant.limit_reached;
   if (fate.reason == "tenant_new_flow_limit") ++tenant.new_flow_limit_reached;
   if (fate.reason == "tenant_packet_limit") ++tenant.packet_limit_reached;
   if (fate.reason == "ports_exhausted" || fate.reason == "port_search_failed") ++tenant.exhausted;
@@ -72,7 +72,7 @@ void NatSpec::count(const Arrival& arrival, const Fate& fate) {
       if (one.subnet == subnet && interface.address == (inside ? header.src : header.dst)) used = interface;
   InterfaceCounts& counts = interface_counts_[used];
   ++(inside ? counts.packets_out : counts.packets_in);
-  (inside ? counts.bytes_out : counts.bytes_in) += arrival.packet.size();
+  (inside ? counts.bytes_out : counts.bytes_in) += inside ? fate.packet.size() : arrival.packet.size();
   if (!fate.opened) return;
   ++counts.opened;
   ++tenant.opened;

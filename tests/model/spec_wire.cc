@@ -124,8 +124,14 @@ bool is_error(const Bytes& packet) {
   return type == 3 || type == 11 || type == 12;
 }
 
+// Extensions begin where the message says (RFC 4884), and no packet is longer than it says.
 Bytes quoted(const Bytes& error) {
-  return {error.begin() + static_cast<std::ptrdiff_t>(ip_header(error)) + 8, error.end()};
+  const std::size_t begin = ip_header(error) + 8;
+  const std::size_t announced = error.at(begin - 3) * std::size_t{4};
+  const std::size_t there = announced == 0 ? error.size() - begin : announced;
+  const std::size_t length = std::min<std::size_t>(there, get(error, begin + 2, 2));
+  return {error.begin() + static_cast<std::ptrdiff_t>(begin),
+          error.begin() + static_cast<std::ptrdiff_t>(begin + length)};
 }
 
 Bytes translated_error(Bytes error, const Translation& to) {
@@ -147,7 +153,13 @@ Bytes translated_error(Bytes error, const Translation& to) {
     put(after, sum, 2, before.at(9) == kUdp && result == 0 ? 0xffff : result);
   }
   sum_up_ip(after);
-  std::ranges::copy(after, error.end() - static_cast<std::ptrdiff_t>(after.size()));
+  const std::size_t begin = ip_header(error) + 8;
+  std::ranges::copy(after, error.begin() + static_cast<std::ptrdiff_t>(begin));
+  if (source && error.size() > begin + after.size()) {
+    error.resize(begin + after.size());
+    put(error, 2, 2, static_cast<unsigned>(error.size()));
+    put(error, begin - 3, 1, 0);
+  }
   error.at(8) = static_cast<std::uint8_t>(error.at(8) - 1);
   put(error, source ? 12 : 16, 4, to.address);
   sum_up_ip(error);

@@ -65,11 +65,12 @@ Bytes error_about(const Bytes& packet, const IcmpError& error, Address source);
 
 /// Unreachable, time exceeded, parameter problem: messages that quote a packet.
 bool is_error(const Bytes& packet);
-/// As far as it is there.
+/// As far as it is there, without what follows it.
 Bytes quoted(const Bytes& error);
 /// The error one hop on, with another address at one end, and the packet in it with that address and port at its other
 /// end, as whoever gets the error knows it. The checksum in the quote follows what changes under it (RFC 1624), since
-/// the quote may have been cut; all others are summed up anew.
+/// the quote may have been cut; all others are summed up anew. Out of an address of the NAT's own comes nothing but the
+/// quote; what follows it stays inside.
 Bytes translated_error(Bytes error, const Translation& translation);
 
 std::string text_of(Address address);

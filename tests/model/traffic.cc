@@ -36,6 +36,16 @@ void corrupt(craft::Datagram& datagram, Dice& dice) {
   std::visit([&](auto& header) { header.checksum = wrong; }, datagram.l4);
 }
 
+// RFC 4884: padded, with an object of an unknown class behind that no checksum covers.
+constexpr std::size_t kLeastExtended = 128;
+void extend(craft::Bytes& quote, Dice& dice) {
+  quote.resize(kLeastExtended);
+  const auto any = [&] { return static_cast<std::uint8_t>(dice.next()); };
+  const craft::Bytes extension = {0x20, any(), 0, 0, 0, 8, any(), any(), 100, 64, 0, any()};
+  if (dice.one_in(4)) return;
+  quote.insert(quote.end(), extension.begin(), extension.end());
+}
+
 craft::Datagram datagram_of(Dice& dice, const Ip& ip, unsigned protocol, unsigned src, unsigned dst,
                             std::uint8_t echo_type) {
   craft::Datagram made;
@@ -192,12 +202,19 @@ Traffic::Arrival Traffic::some_error(Dice& dice, const Tuple& inner, const std::
   if (auto* message = std::get_if<Echo>(&quoted.l4)) message->type = inside ? craft::kReply : 8;
   craft::Bytes quote = quoted.bytes();
   const std::size_t least = 20 + quoted.ip.options.size() + 8;
-  if (dice.one_in(2)) quote.resize(least + dice.below(quote.size() - least + 1));
+  const bool extended = quote.size() <= kLeastExtended && dice.one_in(6);
+  if (extended)
+    extend(quote, dice);
+  else if (dice.one_in(2))
+    quote.resize(least + dice.below(quote.size() - least + 1));
+  else if (dice.one_in(4))
+    quote.resize(quote.size() + dice.below(9), 0x64);  // as if something followed
 
   Ip ip{.src = inside ? local : dice.of(kRouters), .dst = inside ? remote : local, .options = {}, .checksum = {}};
   if (dice.one_in(32)) ip.ttl = 1;
   const IcmpError message{.type = dice.of(std::vector<std::uint8_t>{3, 11, 12}),
                           .code = static_cast<std::uint8_t>(dice.below(6)),
+                          .length = extended ? std::uint8_t{kLeastExtended / 4} : std::uint8_t{0},
                           .mtu = static_cast<std::uint16_t>(dice.next()),
                           .checksum = {}};
   Environment from{.mapping = inner.network};

@@ -56,6 +56,13 @@ Bytes with_byte(Bytes bytes, std::size_t at, std::uint8_t value) {
   bytes[at] = value;
   return bytes;
 }
+// RFC 4884: padded to 128 bytes, with an extension behind.
+Bytes with_extension(Bytes quoted, const Bytes& extension) {
+  quoted.resize(128);
+  quoted.insert(quoted.end(), extension.begin(), extension.end());
+  return quoted;
+}
+constexpr IcmpError kExtended{.type = 11, .code = 0, .length = 32};
 Datagram with_fragment(Datagram datagram, std::uint16_t fragment) {
   datagram.ip.fragment = fragment;
   return datagram;
@@ -91,8 +98,13 @@ TEST(IcmpErrors, belong_to_the_flow_of_the_packet_they_quote) {
       {"padding behind the quote", kTenants, from_router(cut(kUdpLeft.bytes(), 64)), Protocol::kUdp, kServer, 53,
        kInterface, 2000},
       {"an extension behind the quote", kTenants,
-       from_router(cut(kUdpLeft.bytes(), 136), {.type = 11, .code = 0, .length = 32}), Protocol::kUdp, kServer, 53,
-       kInterface, 2000}};
+       from_router(with_extension(kUdpLeft.bytes(), {0x20, 0, 0x86, 0xc1, 0, 8, 1, 1, 0x58, 0x34, 0, 1}), kExtended),
+       Protocol::kUdp, kServer, 53, kInterface, 2000},
+      {"one without a checksum", kTenants,
+       from_router(with_extension(kUdpLeft.bytes(), {0x20, 0, 0, 0, 0, 4, 9, 9, 0, 8, 1, 1, 1, 2, 3, 4}), kExtended),
+       Protocol::kUdp, kServer, 53, kInterface, 2000},
+      {"padding for one that is not there", kTenants, from_router(cut(kUdpLeft.bytes(), 128), kExtended),
+       Protocol::kUdp, kServer, 53, kInterface, 2000}};
   const AttachWorld world;
   for (const Row& row : rows) {
     const auto received = world.receive(row.port, row.frame);
@@ -144,6 +156,22 @@ TEST(IcmpErrors, that_are_about_nobody_are_dropped_by_name) {
       {"a quote that is said to be longer than it is", from_router(udp, {.type = 11, .code = 0, .length = 32}),
        Drop::bad_quote},
       {"a quote that is said to end before the ports", from_router(cut(udp, 136), {.type = 3, .code = 1, .length = 6}),
+       Drop::bad_quote},
+      {"an extension of another version", from_router(with_extension(udp, {0x10, 0, 0, 0}), kExtended),
+       Drop::bad_quote},
+      {"half an extension's header", from_router(with_extension(udp, {0x20, 0, 0}), kExtended), Drop::bad_quote},
+      {"an extension with a wrong checksum", from_router(with_extension(udp, {0x20, 0, 1, 2, 0, 4, 1, 1}), kExtended),
+       Drop::bad_quote},
+      {"an object longer than the extensions", from_router(with_extension(udp, {0x20, 0, 0, 0, 0, 8, 1, 1}), kExtended),
+       Drop::bad_quote},
+      {"an object shorter than its header", from_router(with_extension(udp, {0x20, 0, 0, 0, 0, 3, 1, 1}), kExtended),
+       Drop::bad_quote},
+      {"an object of no length", from_router(with_extension(udp, {0x20, 0, 0, 0, 0, 0, 1, 1}), kExtended),
+       Drop::bad_quote},
+      {"an object of odd length",
+       from_router(with_extension(udp, {0x20, 0, 0, 0, 0, 5, 1, 1, 1, 0, 4, 1, 1, 1, 1, 1}), kExtended),
+       Drop::bad_quote},
+      {"half an object", from_router(with_extension(udp, {0x20, 0, 0, 0, 0, 4, 1, 1, 0, 4}), kExtended),
        Drop::bad_quote},
       {"a later fragment", from_router(with_fragment(kUdpLeft, 0x00b9).bytes()), Drop::quoted_fragment},
       {"a later fragment that more follow", from_router(with_fragment(kUdpLeft, 0x20b9).bytes()),

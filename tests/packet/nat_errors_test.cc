@@ -3,6 +3,7 @@
 // computed over all of it, and then cut as the quote was.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "tests/packet/error_world.h"
@@ -78,23 +79,51 @@ TEST_P(ErrorTranslation, takes_every_type_from_the_environment_to_the_remote) {
   }
 }
 
-// RFC 4884: the quoted packet, padded to at least 128 bytes, and an extension behind it, which stays as it is.
-TEST_P(ErrorTranslation, keeps_extensions_behind_the_quote) {
+// RFC 4884: the quoted packet, padded to at least 128 bytes, and extensions behind it.
+Bytes with_extensions(Bytes quoted, const Bytes& objects) {
+  Bytes extensions(4 + objects.size());
+  extensions[0] = 0x20;
+  std::ranges::copy(objects, extensions.begin() + 4);
+  const std::uint16_t checksum = craft::checksum_of(extensions);
+  extensions[2] = static_cast<std::uint8_t>(checksum >> 8);
+  extensions[3] = static_cast<std::uint8_t>(checksum);
+  quoted.resize(128);
+  quoted.insert(quoted.end(), extensions.begin(), extensions.end());
+  return quoted;
+}
+// An MPLS label (RFC 4950), and the address of an interface (RFC 5837): the environment's own.
+const Bytes kLabelAndAddress = {0, 8, 1, 1, 0x12, 0x34, 0x51, 0x01, 0, 12, 2, 0x0a, 0, 1, 0, 0, 100, 64, 0, 5};
+constexpr IcmpError kExtended{.type = 11, .code = 0, .length = 32};
+
+TEST_P(ErrorTranslation, keeps_what_a_router_adds_to_the_quote_for_the_environment) {
   ErrorWorld world(GetParam());
-  const Bytes extension = {0x20, 0, 0x0d, 0xff, 0, 8, 1, 1, 0x12, 0x34, 0x51, 0x01};  // an MPLS label
-  for (const bool outside : {true, false}) {
-    const auto error = [&](const char* src, const char* dst, const Bytes& quoted) {
-      Bytes quote = quoted;
-      quote.resize(128);
-      quote.insert(quote.end(), extension.begin(), extension.end());
-      return Ip{.src = src, .dst = dst, .ttl = 9} / IcmpError{.type = 11, .code = 0, .length = 32} / quote;
-    };
-    const Outcome crossed = outside ? world.nat.inbound(error(kRouter, kInterface, world.as_left()))
-                                    : world.nat.outbound(error(kEnvironment, kServer, world.as_delivered()));
-    auto expected =
-        outside ? error(kRouter, kEnvironment, world.as_sent()) : error(kInterface, kServer, world.as_replied());
-    expected.ip.ttl = 8;
-    EXPECT_EQ(crossed.bytes, expected.bytes()) << crossed.text();
+  const auto error = [&](const char* dst, const Bytes& quoted) {
+    return Ip{.src = kRouter, .dst = dst, .ttl = 9} / kExtended / with_extensions(quoted, kLabelAndAddress);
+  };
+  const Outcome in = world.nat.inbound(error(kInterface, world.as_left()));
+  auto expected = error(kEnvironment, world.as_sent());
+  expected.ip.ttl = 8;
+  EXPECT_EQ(in.bytes, expected.bytes()) << in.text();
+}
+
+// What an environment adds could name addresses that nobody outside is to see: the quote is all that leaves, however
+// the rest is attached.
+TEST_P(ErrorTranslation, ends_with_the_quote_on_its_way_out) {
+  ErrorWorld world(GetParam());
+  const Bytes quoted = world.as_delivered();
+  Bytes behind = quoted;
+  behind.insert(behind.end(), {100, 64, 0, 5, 0xff});
+  Bytes padded = quoted;
+  padded.resize(128);
+  const std::vector<std::pair<IcmpError, Bytes>> errors = {{kExtended, with_extensions(quoted, kLabelAndAddress)},
+                                                           {kExtended, with_extensions(quoted, {})},
+                                                           {kExtended, padded},
+                                                           {{.type = 11, .code = 0}, behind}};
+  for (const auto& [message, payload] : errors) {
+    const Outcome out = world.nat.outbound(Ip{.src = kEnvironment, .dst = kServer, .ttl = 9} / message / payload);
+    const auto expected =
+        Ip{.src = kInterface, .dst = kServer, .ttl = 8} / IcmpError{.type = 11, .code = 0} / world.as_replied();
+    EXPECT_EQ(out.bytes, expected.bytes()) << out.text();
   }
 }
 

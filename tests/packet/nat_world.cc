@@ -326,7 +326,9 @@ void NatWorld::carry_all() {
 
 Outcome NatWorld::finish(const Delivery& delivery) {
   const Packet& packet = delivery.packet;
-  const craft::Bytes bytes(packet.frame, packet.frame + packet.length);
+  const std::uint32_t length = packet.verdict == Verdict::kForward ? swap16(packet.ip->total_length_be) : packet.length;
+  if (length > packet.length) throw std::logic_error("a packet left longer than it came");
+  const craft::Bytes bytes(packet.frame, packet.frame + length);
   craft::Bytes answer;
   if (packet.verdict == Verdict::kAnswered) {
     answer.resize(kMaxAnswerBytes);

@@ -134,18 +134,25 @@ void check_quote(const View& was, const View& is) {
 
 // An ICMP error: its own address, and its quote as whoever gets it knows the packet.
 void check_error(const View& was, const View& is, const Packet& packet, const Tables& tables) {
+  const std::size_t end = end_of_quote(was);
+  require(end <= was.bytes.size(), "a quote ends with the packet or before");
+  const bool shortened = is.bytes.size() != was.bytes.size();
+  if (packet.side == Side::kInside) {
+    require(is.bytes.size() == end, "nothing follows a quote to the outside");
+  } else {
+    require(!shortened && std::equal(was.bytes.begin() + static_cast<std::ptrdiff_t>(end), was.bytes.end(),
+                                     is.bytes.begin() + static_cast<std::ptrdiff_t>(end)),
+            "what follows a quote is left alone");
+  }
   const auto masked = [&](const View& error) {
     Bytes bytes = cut(error.bytes.data(), error.l4() + kErrorHeader);
     bytes.at(8) = 0;
     for (const std::size_t at : {std::size_t{10}, error.address(), error.address() + 2, error.l4() + 2})
       bytes.at(at) = bytes.at(at + 1) = 0;
+    if (shortened) bytes.at(2) = bytes.at(3) = bytes.at(error.l4() + 5) = 0;
     return bytes;
   };
   require(masked(was) == masked(is), "only what translation is about changes around a quote");
-  const std::size_t end = end_of_quote(was);
-  require(end <= was.bytes.size() && std::equal(was.bytes.begin() + static_cast<std::ptrdiff_t>(end), was.bytes.end(),
-                                                is.bytes.begin() + static_cast<std::ptrdiff_t>(end)),
-          "what follows a quote is left alone");
   require(ip_checksum_is_right(is) && is.checksum_error() == 0, "an error's checksums are right");
   const View quote = quote_of(is);
   check_quote(quote_of(was), quote);
@@ -163,7 +170,9 @@ void check_forwarded(const Bytes& before, const Packet& packet, const Tables& ta
   const auto offset = static_cast<std::size_t>(reinterpret_cast<std::uint8_t*>(packet.ip) - packet.frame);
   const std::size_t length = get16(before, offset + 2);
   const View was{.bytes = cut(before.data() + offset, length), .side = packet.side, .fragment = packet.fragment};
-  const View is{.bytes = cut(packet.frame + offset, length), .side = packet.side, .fragment = packet.fragment};
+  const std::size_t new_length = swap16(packet.ip->total_length_be);
+  require(new_length <= length, "no packet gets longer");
+  const View is{.bytes = cut(packet.frame + offset, new_length), .side = packet.side, .fragment = packet.fragment};
   require(std::equal(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(offset), packet.frame),
           "what lies in front of the packet is left alone");
   require(std::equal(before.begin() + static_cast<std::ptrdiff_t>(offset + length), before.end(),
