@@ -115,12 +115,15 @@ Schema<LimitsConfig> limits_schema() {
   const auto count = [](std::uint32_t most, const char* unit = "") { return integer<std::uint32_t>(1, most, unit); };
   Schema<LimitsConfig> schema;
   schema.optional({"flows", "Flows at a time, of each worker."}, &LimitsConfig::flows, count(1 << 26))
-      .optional({"flows_per_tenant", "How many of them may be one tenant's, whatever its own limit says."},
+      .optional({"flows_per_tenant",
+                 "How many of them may be one tenant's, whatever its own limit says, while the table names several "
+                 "tenants; one alone may have all."},
                 &LimitsConfig::flows_per_tenant, count(1 << 26), "half of flows")
       .optional({"redirects", "Flows of each worker that another one owns, since the first had no port left for them."},
                 &LimitsConfig::redirects, count(1 << 19))
-      .optional({"redirects_per_tenant", "How many of them may be one tenant's."}, &LimitsConfig::redirects_per_tenant,
-                count(1 << 19), "half of redirects")
+      .optional(
+          {"redirects_per_tenant", "How many of them may be one tenant's, while the table names several tenants."},
+          &LimitsConfig::redirects_per_tenant, count(1 << 19), "half of redirects")
       .optional({"mappings", "Mappings in a table."}, &LimitsConfig::mappings, count(1 << 20))
       .optional({"interfaces", "Interfaces in a table."}, &LimitsConfig::interfaces, count(1 << 20))
       .optional({"subnets", "Subnets in a table."}, &LimitsConfig::subnets, count(1 << 20))

@@ -61,7 +61,8 @@ bool Nat::State::may_open_more(Packet& packet, std::uint32_t tenant, Tick now) {
     drop_packet(packet, Drop::tenant_flow_limit);
     return false;
   }
-  if (options.flows_per_tenant != 0 && tenant_counters[tenant].flows_open.read() >= options.flows_per_tenant) {
+  const bool shared = tables->several_tenants && options.flows_per_tenant != 0;
+  if (shared && tenant_counters[tenant].flows_open.read() >= options.flows_per_tenant) {
     drop_packet(packet, Drop::flow_share_full);
     return false;
   }

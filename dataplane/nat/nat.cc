@@ -67,7 +67,6 @@ bool Nat::State::allocate() {
       !redirects.allocate({.name = name_of_redirects.c_str(),
                            .capacity = options.redirects,
                            .tenants = options.tenant_slots,
-                           .per_tenant = options.redirects_per_tenant,
                            .numa_node = options.numa_node}) ||
       !reports.allocate(home.workers(), options.redirects)) {
     return false;
@@ -102,6 +101,7 @@ std::unique_ptr<Nat> Nat::create(const Options& options, const Home& home, Neigh
 void Nat::switch_tables(const Tables& tables) {
   State& state = *state_;
   state.tables = &tables;
+  state.redirects.limit_tenants_to(tables.several_tenants ? state.options.redirects_per_tenant : 0);
   for (std::uint32_t slot = 0; slot < state.options.tenant_slots; ++slot) state.follow_flow_limit(slot);
   for (const std::uint32_t slot : tables.new_tenants) {
     state.tenant_counters[slot].reset();

@@ -46,10 +46,10 @@ class Nat {
     const char* name = "nat";  ///< unique in the process
     std::uint16_t worker = 0;
     std::uint32_t flows = 65536;             ///< entries of the flow pool: the exact limit
-    std::uint32_t flows_per_tenant = 0;      ///< of these, how many one tenant may have; 0: all
+    std::uint32_t flows_per_tenant = 0;      ///< of these, how many one of several tenants may have; 0: all
     std::uint32_t port_bitmaps = 256;        ///< (interface, protocol, remote endpoint) searched exhaustively at a time
     std::uint32_t redirects = 16384;         ///< flows at home here that other workers own; the same for all workers
-    std::uint32_t redirects_per_tenant = 0;  ///< of these, how many may be one tenant's; 0: all
+    std::uint32_t redirects_per_tenant = 0;  ///< of these, how many may be one of several tenants'; 0: all
     std::uint32_t tenant_slots = 1024;       ///< as in TableCompiler::Options; counters are sized by them
     std::uint32_t interface_slots = 4096;
     std::uint32_t resets_per_second = 100;                         ///< RSTs per tenant; as many may come at once

@@ -9,7 +9,7 @@ bool Redirects::allocate(const Options& options) {
       !shares_.allocate(options.tenants)) {
     return false;
   }
-  per_tenant_ = options.per_tenant == 0 ? options.capacity : options.per_tenant;
+  per_tenant_ = options.capacity;
   for (std::uint32_t number = 0; number < options.capacity; ++number) free_[number] = number;
   free_count_ = options.capacity;
   return true;

@@ -41,12 +41,14 @@ class Redirects {
   struct Options {
     const char* name = "";  ///< unique in the process
     std::uint32_t capacity = 0;
-    std::uint32_t tenants = 0;     ///< slots
-    std::uint32_t per_tenant = 0;  ///< of the capacity, how many may be one tenant's; 0: all
+    std::uint32_t tenants = 0;  ///< slots
     int numa_node = -1;
   };
   /// False when the memory can not be had.
   bool allocate(const Options& options);
+
+  /// Of the capacity, how many may be one tenant's from now on; 0: all.
+  void limit_tenants_to(std::uint32_t share) { per_tenant_ = share == 0 ? capacity() : share; }
 
   /// Null when there is none.
   Redirect* find(const FlowKey& key, std::uint32_t signature);

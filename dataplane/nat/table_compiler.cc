@@ -201,6 +201,7 @@ std::uint8_t TableCompiler::State::attachment_of(const config::Subnet& subnet) c
 }
 
 void TableCompiler::State::fill_tenants(Tables& tables, const config::Table& table, const Draft& draft) const {
+  tables.several_tenants = table.tenants.size() > 1;
   for (const auto& tenant : table.tenants) {
     entry_at(tables.tenants, draft.tenants.slots.at(tenant.number)) = {.account = tenant.account,
                                                                        .number = tenant.number,

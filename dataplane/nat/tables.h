@@ -89,6 +89,7 @@ struct Tables {
   std::vector<config::TunnelPeer> peers;  ///< sorted by address
   std::vector<TenantEntry> tenants;
   bool any_packet_limit = false;  ///< some tenant has one: else no packet is counted
+  bool several_tenants = false;   ///< between whom workers' room is shared: who is alone may have all of it
   std::vector<SubnetEntry> subnets;
   std::vector<InterfaceEntry> interfaces;
   std::vector<MappingEntry> mappings;

@@ -161,6 +161,7 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   if (!refused_source(header, arrival.way).empty()) return dropped(refused_source(header, arrival.way), arrival, seen);
   if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
   if (too_many_flows(mapping.tenant, seen)) return dropped("tenant_flow_limit", arrival, seen);
+  if (share_is_full(mapping.tenant, seen.home, seen)) return dropped("flow_share_full", arrival, seen);
   if (!may_open_now(mapping.tenant)) return dropped("tenant_new_flow_limit", arrival, seen);
   std::string refused = refused_destination(header, mapping);
   if (refused == "no_route") return told({.reason = refused, .type = 3, .code = 0}, arrival, seen, nullptr);
@@ -263,11 +264,11 @@ std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping
   }
   if (exhausted) return "ports_exhausted";
   if (some_short && seen.reason == "port_search_failed") return seen.reason;
-  if (!some_short || seen.home == seen.worker) {
-    const auto redirected = [&](const Flow& flow) { return flow.home == seen.home && flow.worker != flow.home; };
-    if (some_short && seen.reason == "redirect_table_full" && how_many(redirected).at_most >= settings_.redirects)
-      return seen.reason;
-  }
+  if (some_short && seen.home != seen.worker && share_is_full(mapping.tenant, seen.worker, seen))
+    return "flow_share_full";
+  if (some_short && seen.home == seen.worker && seen.reason == "redirect_table_full" &&
+      redirects_are_full(mapping.tenant, seen.home))
+    return seen.reason;
   return "";
 }
 

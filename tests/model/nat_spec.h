@@ -98,7 +98,9 @@ struct Settings {
   Size inside = {};                  ///< attachment 0; through others fits anything
   Size outside = {};                 ///< of every subnet
   unsigned flows = 4096;             ///< of each worker
+  unsigned flows_per_tenant = 0;     ///< of these, as soon as there is more than one tenant; 0: all
   unsigned redirects = 4096;         ///< of each worker
+  unsigned redirects_per_tenant = 0;
   Timeouts timeouts = {
       .tcp_opening = 240'000, .tcp_established = 350'000, .tcp_closing = 60'000, .udp = 120'000, .icmp = 60'000};
 };
@@ -243,6 +245,8 @@ class NatSpec {
   bool may_open_now(unsigned tenant);
   bool may_come(const Arrival& arrival);
   bool too_many_flows(unsigned tenant, const Fate& seen) const;
+  bool share_is_full(unsigned tenant, unsigned worker, const Fate& seen) const;
+  bool redirects_are_full(unsigned tenant, unsigned worker) const;
   std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
   std::string wrong_choice(const Flow& flow, const Mapping& mapping);
   void count(const Arrival& arrival, const Fate& fate);

@@ -31,6 +31,25 @@ bool NatSpec::too_many_flows(unsigned tenant, const Fate& seen) const {
   return used.surely >= limit || (used.at_most >= limit && seen.reason == "tenant_flow_limit");
 }
 
+// Of what a worker has, a tenant has a share of which it is told; who is alone has all.
+bool NatSpec::share_is_full(unsigned tenant, unsigned worker, const Fate& seen) const {
+  if (settings_.flows_per_tenant == 0 || table_.tenants.size() < 2) return false;
+  const Range used = how_many([&](const Flow& flow) { return flow.tenant == tenant && flow.worker == worker; });
+  return used.surely >= settings_.flows_per_tenant ||
+         (used.at_most >= settings_.flows_per_tenant && seen.reason == "flow_share_full");
+}
+
+// What others own may have ended without a word of it yet: they may be.
+bool NatSpec::redirects_are_full(unsigned tenant, unsigned worker) const {
+  const auto used = [&](const auto& of_whom) {
+    return how_many([&](const Flow& flow) { return flow.home == worker && flow.worker != worker && of_whom(flow); })
+        .at_most;
+  };
+  if (used([](const Flow&) { return true; }) >= settings_.redirects) return true;
+  if (settings_.redirects_per_tenant == 0 || table_.tenants.size() < 2) return false;
+  return used([&](const Flow& flow) { return flow.tenant == tenant; }) >= settings_.redirects_per_tenant;
+}
+
 // Of the tenant, or else of all.
 Time NatSpec::due(const Flow& flow) const {
   const Timeouts& own = table_.tenants.at(flow.tenant).timeouts;

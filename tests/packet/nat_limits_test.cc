@@ -250,6 +250,25 @@ TEST(FlowShare, of_a_worker_is_all_that_one_tenant_gets_whatever_its_own_limit) 
   }
 }
 
+// With nobody to share with, a tenant may use all that there is; the share holds as soon as a second one is named.
+TEST(FlowShare, of_who_is_alone_is_everything) {
+  config::Table alone = two_tenants();
+  alone.tenants.pop_back();
+  alone.subnets.pop_back();
+  alone.mappings.pop_back();
+  NatWorld world({.table = alone, .flows = 100, .flows_per_tenant = 50});
+  Flood to_the_last{world, Drop::flow_table_full};
+  EXPECT_EQ(to_the_last.open(120), 100U);
+  world.pass(121'000);
+  ASSERT_EQ(world.open_flows(), 0U);
+  config::Table both = two_tenants();
+  both.generation = 2;
+  world.publish(both);
+  Flood shared{world, Drop::flow_share_full};
+  EXPECT_EQ(shared.open(120), 50U);
+  EXPECT_EQ(shared.open(50, 3), 50U);
+}
+
 // ---- Timeouts of a tenant's own
 // --------------------------------------------------------------------------------------
 

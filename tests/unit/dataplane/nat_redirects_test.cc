@@ -54,7 +54,8 @@ TEST_F(RedirectTable, IsFullAtItsCapacityAndNoEarlier) {
 
 TEST_F(RedirectTable, KeepsOneTenantToItsShare) {
   Redirects shared(hash_);
-  ASSERT_TRUE(shared.allocate({.name = "shared", .capacity = 4, .tenants = 2, .per_tenant = 3}));
+  ASSERT_TRUE(shared.allocate({.name = "shared", .capacity = 4, .tenants = 2}));
+  shared.limit_tenants_to(3);
   const auto take = [&](std::uint64_t number, std::uint32_t tenant) {
     return shared.add({.key = key(number), .signature = hash_(key(number)), .tenant_slot = tenant});
   };
@@ -65,6 +66,10 @@ TEST_F(RedirectTable, KeepsOneTenantToItsShare) {
   shared.remove(*shared.find(key(2), hash_(key(2))));
   EXPECT_FALSE(take(4, 0).is_none());
   EXPECT_TRUE(take(6, 1).is_none()) << "full";
+  shared.remove(*shared.find(key(5), hash_(key(5))));
+  EXPECT_TRUE(take(6, 0).is_none());
+  shared.limit_tenants_to(0);
+  EXPECT_FALSE(take(6, 0).is_none()) << "one who is alone may have all";
 }
 
 TEST_F(RedirectTable, GivesNoTicketTwiceWithinThousandsOfUses) {
