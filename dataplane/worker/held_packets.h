@@ -1,5 +1,9 @@
 // Packets that wait for a neighbour to answer: first in, first out, bounded in all, for each neighbour and for each
 // tenant, so that one who calls many that do not answer leaves the others their share.
+//
+// Towards one neighbour it is datagrams that are counted: the later fragments of a datagram take a place in all and of
+// the tenant's share, but none of the neighbour's. A long datagram that is the first to go there would lose its end
+// otherwise, and again with every retransmission that comes before the answer.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +28,7 @@ class HeldPackets {
   struct Held {
     Outgoing outgoing;
     std::uint32_t waits_for = kNone;
+    Fragment fragment = Fragment::kWhole;
   };
 
   explicit HeldPackets(const Options& options)
@@ -38,9 +43,10 @@ class HeldPackets {
   std::uint32_t of_nobody() const { return of_tenant_.back(); }
 
   Pushed push(const Held& held) {
-    if (size_ == ring_.size() || of_neighbour_[held.waits_for] >= per_neighbour_) return Pushed::kFull;
+    if (size_ == ring_.size()) return Pushed::kFull;
+    if (counts(held) != 0 && of_neighbour_[held.waits_for] >= per_neighbour_) return Pushed::kFull;
     if (share_of(held) >= per_tenant_) return Pushed::kTenantHasItsShare;
-    ++of_neighbour_[held.waits_for];
+    of_neighbour_[held.waits_for] += counts(held);
     ++share_of(held);
     std::uint32_t at = head_ + size_;
     if (at >= ring_.size()) at -= static_cast<std::uint32_t>(ring_.size());
@@ -55,12 +61,13 @@ class HeldPackets {
     const Held held = ring_[head_];
     if (++head_ == ring_.size()) head_ = 0;
     --size_;
-    --of_neighbour_[held.waits_for];
+    of_neighbour_[held.waits_for] -= counts(held);
     --share_of(held);
     return held;
   }
 
  private:
+  static std::uint32_t counts(const Held& held) { return held.fragment == Fragment::kLater ? 0 : 1; }
   // What is no tenant's, as an announcement, has a share of its own, the last.
   std::uint32_t& share_of(const Held& held) {
     return of_tenant_[std::min<std::size_t>(held.outgoing.tenant, of_tenant_.size() - 1)];

@@ -23,6 +23,14 @@ void leave_to_device(const Attachment& attachment, DeviceWrites device, const Fr
   }
 }
 
+// What it is of its datagram. Of ARP there is only the whole.
+Fragment fragment_of(const Outgoing& outgoing) {
+  if (outgoing.headers.ether_type != kEtherTypeIpv4) return Fragment::kWhole;
+  const std::uint16_t field = rte_pktmbuf_mtod(outgoing.mbuf, const Ipv4Header*)->fragment_be;
+  if ((field & swap16(kIpv4FragmentOffset)) != 0) return Fragment::kLater;
+  return (field & swap16(kIpv4MoreFragments)) != 0 ? Fragment::kFirst : Fragment::kWhole;
+}
+
 }  // namespace
 
 Sender::Sender(const Options& options, const Surroundings& around)
@@ -50,7 +58,9 @@ Fate Sender::send(Outgoing& outgoing, Tick now) {
   return send_fitting(outgoing, now);
 }
 
-// Into pieces that fit. All buffers are had before the packet is touched: it leaves in whole or not at all.
+// Into pieces that fit. All buffers are had before the packet is touched: it leaves in whole or not at all. What may
+// not be cut was refused by the NAT, and its sender told; here it is an ICMP error, about which nobody is told anything
+// (RFC 1122 3.2.2).
 Fate Sender::cut(Outgoing& outgoing, Tick now) {
   rte_mbuf* whole = outgoing.mbuf;
   auto* bytes = rte_pktmbuf_mtod(whole, std::uint8_t*);
@@ -88,8 +98,8 @@ Fate Sender::cut(Outgoing& outgoing, Tick now) {
 void Sender::renumber(const Outgoing& outgoing) {
   auto& ip = *rte_pktmbuf_mtod(outgoing.mbuf, Ipv4Header*);
   const Attachment& attachment = attachments_[outgoing.attachment];
-  const bool whole = (ip.fragment_be & swap16(kIpv4MoreFragments | kIpv4FragmentOffset)) == 0;
-  if (!whole || (attachment.side == Side::kInside && ip.identification_be != 0)) return;
+  if (fragment_of(outgoing) != Fragment::kWhole || (attachment.side == Side::kInside && ip.identification_be != 0))
+    return;
   ip.identification_be = swap16(identifications_.next({.attachment = attachment.index,
                                                        .segment_id = outgoing.headers.segment_id,
                                                        .remote = ip.dst(),
@@ -130,7 +140,7 @@ Sender::Obstacle Sender::resolve(Outgoing& outgoing, Tick now) {
 
 Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
   if (neighbours_[waits_for].state == NeighbourState::kFailed) return die(outgoing.mbuf, Drop::next_hop_unresolved);
-  switch (held_.push({outgoing, waits_for})) {
+  switch (held_.push({.outgoing = outgoing, .waits_for = waits_for, .fragment = fragment_of(outgoing)})) {
     case HeldPackets::Pushed::kHeld:
       break;
     case HeldPackets::Pushed::kFull:

@@ -187,6 +187,31 @@ TEST(OwnErrors, tell_the_mtu_that_the_encapsulation_leaves) {
   EXPECT_EQ(world.sent_packets(kTenants).size(), 1U);
 }
 
+// An error that does not fit is cut as anything is, and one that may not be dies by name: no error is said about errors
+// (RFC 1122 3.2.2).
+TEST(OwnErrors, are_not_said_about_errors_that_do_not_fit) {
+  WorkerWorld world;
+  know_everybody(world);
+  world.arrive(kHosts, from_environment(request(1000)));
+  world.run();
+  const Bytes left = inner(world.sent_packets(kTenants).at(0));
+  Bytes quote = left;
+  quote.resize(1451 - 28);  // what follows is padding, and as large as the attachment's MTU and one byte more
+  const AccountView before = world.total();
+  for (const std::uint16_t flags : {std::uint16_t{0x4000}, std::uint16_t{0}}) {
+    world.arrive(kTenants, from_outside(Ip{.src = "10.0.9.9", .dst = kInterface, .fragment = flags} /
+                                        IcmpError{.type = 11, .code = 0} / quote));
+    world.run();
+    const auto in = world.sent_packets(kHosts);
+    EXPECT_EQ(in.size(), flags == 0 ? 2U : 0U);
+    EXPECT_TRUE(world.sent_packets(kTenants).empty());
+    EXPECT_EQ(dropped(world, Drop::too_big), 1U);
+  }
+  EXPECT_EQ(world.total().dropped_total() - before.dropped_total(), 1U);
+  EXPECT_EQ(world.worker(0).nat().tenant_counters()[0].errors_sent.read(), 0U);
+  EXPECT_EQ(carried(world), 2U);
+}
+
 TEST(OwnErrors, beyond_the_allowance_are_not_originated) {
   WorkerWorld world({.errors_per_second = 5});
   know_everybody(world);

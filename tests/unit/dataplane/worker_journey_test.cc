@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
+#include "tests/packet/fragments.h"
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
@@ -126,6 +128,41 @@ TEST(Journey, PacketsForASilentNeighbourAreHeldInBoundsAndThenDropped) {
   EXPECT_EQ(asked, 6U) << "three times at each of two tunnel ends";
   EXPECT_EQ(world.total().held, 0U);
   EXPECT_EQ(dropped(world, Drop::next_hop_unresolved) - before, 20U);
+}
+
+// As long as a datagram may be, as the first that goes there, and another behind it: nothing of them is lost, in
+// whatever order the fragments came. What is bounded for a neighbour are datagrams.
+TEST(Journey, LongDatagramsWaitForTheirNeighbourAsAWhole) {
+  WorkerWorld world({.held_packets = 256, .held_per_next_hop = 2, .held_per_tenant = 128});
+  world.know_neighbours();
+  const auto send = [&world](std::uint16_t port, std::size_t size, std::size_t fragment) {
+    craft::Datagram datagram = Ip{.src = "100.64.0.5", .dst = "10.0.1.54", .identification = port} /
+                               Udp{.src = port, .dst = 53} / Bytes(size, static_cast<std::uint8_t>(port));
+    auto pieces = craft::cut_to(datagram.bytes(), fragment);
+    std::reverse(pieces.begin() + 1, pieces.end());
+    for (const Bytes& piece : pieces) world.arrive(kHosts, from_host() / (to_gateway() / piece));
+    world.run();
+    return pieces.size();
+  };
+  const std::uint64_t before = dropped(world, Drop::next_hop_unresolved);
+  const std::size_t long_one = send(5000, 65'507, 1450);
+  ASSERT_GT(long_one, 40U);
+  const std::size_t other = send(5001, 9'000, 1450);
+  EXPECT_EQ(world.total().held, long_one + other);
+  world.arrive(kHosts, request(5002, "10.0.1.54"));
+  world.run();
+  EXPECT_EQ(world.total().held, long_one + other) << "a third datagram is one too many";
+  EXPECT_EQ(dropped(world, Drop::next_hop_unresolved) - before, 1U);
+  world.answer_segment(from_vtep(), "10.0.1.54");
+  world.run();
+  std::map<std::uint16_t, std::vector<Bytes>> datagrams;
+  for (const Bytes& frame : world.sent_packets(kTenants)) {
+    const Bytes packet = inner_packet(frame);
+    datagrams[craft::identification_of(packet)].push_back(packet);
+  }
+  ASSERT_EQ(datagrams.size(), 2U);
+  for (const auto& [identification, pieces] : datagrams) EXPECT_TRUE(craft::join(pieces)) << identification;
+  EXPECT_EQ(world.total().held, 0U);
 }
 
 TEST(Journey, OneTenantsPacketsInWaitLeaveAnotherItsShare) {
