@@ -2,6 +2,7 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 
 namespace hypernat::dataplane {
@@ -26,6 +27,9 @@ std::uint32_t tenant_of(const ArpPlace& place, const Tables& tables) {
 
 }  // namespace
 
+ArpStage::ArpStage(const Surroundings& around)
+    : around_(around), copies_(std::size_t{around.tenants} + 1, Allowance(kCopiedPerSecond)) {}
+
 ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick now, ArpOrigin origin) {
   const auto read = read_arp(*reinterpret_cast<const ArpPacket*>(packet.l4));
   if (!read) return {};
@@ -46,7 +50,9 @@ ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick 
       heard.learned = learned != Learned::kNothing;
       // A request that says nothing new is this worker's affair, or a tenant's chatter would occupy all of them.
       const bool announces = message.operation == kArpReply || message.sender == message.target;
-      heard.tell_others = announces || learned == Learned::kMoved;
+      const bool is_news = announces || learned == Learned::kMoved;
+      heard.tell_others = is_news && origin == ArpOrigin::kDevice && around_.others > 0 &&
+                          may_be_copied(underlay ? kNone : subnet->tenant, now);
     }
   }
   if (message.operation == kArpRequest && origin == ArpOrigin::kDevice) {
@@ -54,6 +60,14 @@ ArpStage::Heard ArpStage::hear(const Packet& packet, const Tables& tables, Tick 
     if (ours) answer(message, *ours, place, packet, tables, now);
   }
   return heard;
+}
+
+// One that may not be is counted as a copy that was not made.
+bool ArpStage::may_be_copied(std::uint32_t tenant, Tick now) {
+  if (copies_[std::min<std::size_t>(tenant, copies_.size() - 1)].take(kCopiedPerSecond, now)) return true;
+  around_.account.originated.add();
+  around_.account.drop(Drop::arp_copy_limited);
+  return false;
 }
 
 void ArpStage::answer(const ArpMessage& request, const MacAddress& ours, const ArpPlace& place, const Packet& packet,

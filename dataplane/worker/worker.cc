@@ -45,7 +45,9 @@ Worker::Worker(const Options& options, const Surroundings& around)
             .neighbours = neighbours_,
             .sender = sender_,
             .account = account_,
-            .pool = around.pool}),
+            .pool = around.pool,
+            .tenants = options.sender.tenants,
+            .others = static_cast<std::uint16_t>(around.home.workers() - 1)}),
       to_hand_over_(options.to_workers.size()),
       announcements_(options.interfaces),
       trace_(options.trace_records) {
@@ -196,7 +198,7 @@ void Worker::parse(Burst& burst, Tick now) {
       drop_packet(packet, Drop::bad_arp);
       continue;
     }
-    if (heard.tell_others && origin == ArpOrigin::kDevice) copy_to_others(*burst.mbufs[i]);
+    if (heard.tell_others) copy_to_others(*burst.mbufs[i]);
     packet.verdict = Verdict::kConsumed;
   }
 }

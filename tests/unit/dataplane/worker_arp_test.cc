@@ -119,6 +119,45 @@ TEST(Neighbourhood, APlainRequestThatSaysNothingNewIsNobodyElsesAffair) {
   EXPECT_EQ(world.total().originated, originated);
 }
 
+// One tenant's network announces without end: every worker hears of it so many times a second, and of others' as ever.
+TEST(Neighbourhood, AFloodOfAnnouncementsIsCopiedWithinBoundsAndTakesNothingFromOthers) {
+  WorkerWorld world({.workers = 3, .hand_over_ring = 2048});
+  config::Table table = every_segment(2);
+  table.tenants.push_back({.account = "222222222222", .number = 2});
+  table.subnets[1].tenant = table.mappings[1].tenant = 1;
+  world.publish(table);
+  world.know_neighbours();
+  world.run(2'000);
+  const AccountView before = world.total();
+  const auto flood = [&](std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::string sender = "10.0.1." + std::to_string(2 + i % 10);
+      world.arrive(kTenants,
+                   from_vtep(5002) /
+                       (kFromNewMac /
+                        craft::Arp{.operation = 2, .sender_mac = kNewMac, .sender = sender, .target = "10.0.1.20"}));
+    }
+    world.run();
+  };
+  const auto originated = [&] { return world.total().originated - before.originated; };
+  const auto limited = [&] {
+    const auto reason = static_cast<std::size_t>(Drop::arp_copy_limited);
+    return world.total().dropped[reason] - before.dropped[reason];
+  };
+  flood(1'000);
+  EXPECT_EQ(limited(), 1'000U - ArpStage::kCopiedPerSecond);
+  EXPECT_EQ(originated(), 2U * ArpStage::kCopiedPerSecond + limited()) << "copies for two others";
+  std::uint32_t n = 0;
+  world.arrive(kTenants, from_vtep() / (kFromNewMac / kMoves[0].said));
+  world.run();
+  world.sent(kTenants);
+  EXPECT_EQ(ask_everywhere(world, n).macs, std::vector<MacAddress>(3, kNewMac)) << "another tenant's neighbour moved";
+  const std::uint64_t so_far = limited();
+  world.run(500);
+  flood(1'000);
+  EXPECT_EQ(limited() - so_far, 1'000U - ArpStage::kCopiedPerSecond / 2);
+}
+
 // Asked before it is forgotten: its owner alone first, then everybody; traffic goes on meanwhile, and stops by name
 // when nobody answered.
 TEST(Neighbourhood, IsAskedForWhileInUseAndGivenUpWhenSilent) {
