@@ -2,10 +2,12 @@
 
 #include <string>
 
+#include "control/store/note_store.h"
+
 namespace hypernat::control {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 3;
+constexpr std::int64_t kSchemaVersion = 4;
 
 // Lists and groups of settings (routes, rules, addresses, limits) are JSON text: they are read and written whole, never
 // searched.
@@ -311,6 +313,7 @@ void prepare_schema(Database& database, TimePoint now) {
     if (version == 0) make_tables(database, now);
     if (version == 1) upgrade_from_version_1(database);
     if (version == 1 || version == 2) database.run_script(kAccountsFromVersion2);
+    if (version < 4) make_note_tables(database);
     if (version < kSchemaVersion) {
       database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
       transaction.commit();

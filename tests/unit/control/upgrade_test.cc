@@ -1,10 +1,22 @@
 // Databases of earlier versions: made from one of today by taking away what has come since, and opened again.
 #include <gtest/gtest.h>
 
+#include "control/store/note_store.h"
 #include "tests/unit/control/world.h"
 
 namespace hypernat::control::testing {
 namespace {
+
+constexpr const char* kVersion3 = R"sql(
+DROP TABLE first_functions;
+DROP TRIGGER first_reference;
+DROP TRIGGER notes_of_vpcs;
+DROP TRIGGER notes_of_route_tables;
+DROP TRIGGER notes_of_security_groups;
+DROP TRIGGER notes_of_subnets;
+DROP TABLE notes;
+PRAGMA user_version = 3;
+)sql";
 
 constexpr const char* kVersion2 = R"sql(
 ALTER TABLE accounts ADD COLUMN flow_limit INTEGER NOT NULL DEFAULT 0;
@@ -50,6 +62,7 @@ PRAGMA foreign_keys=ON;
 )sql";
 
 void turn_into_version_1(Database& database) {
+  database.run_script(kVersion3);
   database.run_script(kVersion2);
   std::vector<std::string> triggers;
   {
@@ -84,9 +97,22 @@ class Upgrade : public ::testing::Test {
   std::unique_ptr<World> world;
 };
 
+TEST_F(Upgrade, from_version_3_knows_whom_mappings_were_made_for) {
+  world->database->run_script(kVersion3);
+  world->restart();
+  const auto uid = world->mappings()[0]["Uid"].get<std::uint64_t>();
+  EXPECT_EQ(first_function(*world->database, uid), "web");
+  put_note(*world->database, kAcme, "sg-2", "name", "two");
+  world->restart();
+  EXPECT_EQ(find_notes(*world->database, kAcme, "sg-2"), (Notes{{"name", "two"}}));
+  world->erase("/security-groups/sg-2");
+  EXPECT_EQ(list_notes(*world->database, kAcme), (std::map<std::string, Notes>{}));
+}
+
 TEST_F(Upgrade, from_version_2_keeps_the_table_and_gives_tenants_what_they_had) {
   const auto mappings = world->mappings();
   const auto table = world->store.table;
+  world->database->run_script(kVersion3);
   world->database->run_script(kVersion2);
   world->restart();
   EXPECT_EQ(world->mappings(), mappings);
