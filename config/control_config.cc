@@ -61,6 +61,18 @@ Schema<ControlConfig> provisioning_schema() {
   return schema;
 }
 
+Schema<Ec2Config> ec2_schema() {
+  Schema<Ec2Config> schema;
+  schema
+      .optional({"attachment", "The outside attachment of their segments."}, &Ec2Config::attachment, name(),
+                "none: a tag must say it")
+      .optional({"first_segment", "The lowest VNI or VLAN id to be given out."}, &Ec2Config::first_segment,
+                integer<std::uint32_t>(0, kMaxNumber24))
+      .optional({"last_segment", "The highest one."}, &Ec2Config::last_segment, integer<std::uint32_t>(0, kMaxNumber24))
+      .list({"vteps", "Ends of the segments' tunnels."}, &Ec2Config::vteps, ipv4_address(), {.least = 0, .most = 64});
+  return schema;
+}
+
 Schema<AccessKey> access_key_schema() {
   Schema<AccessKey> schema;
   schema.required({"id", "The account that requests with the key are for."}, &AccessKey::account, account())
@@ -88,6 +100,8 @@ const Schema<ControlConfig>& control_schema() {
             &ControlConfig::mapping_release_after, duration(milliseconds(0), milliseconds(7 * 86'400'000)))
         .optional({"interfaces_per_vpc", "How many interfaces a VPC may have; AWS's quota."},
                   &ControlConfig::interfaces_per_vpc, integer<std::uint32_t>(1, 1'000'000, "interfaces"))
+        .group({"ec2", "What a subnet made through EC2's API gets where its tags say nothing."}, &ControlConfig::ec2,
+               ec2_schema())
         .list({"accounts", "Which account a request is for, by the key it was signed with."},
               &ControlConfig::access_keys, access_key_schema(), {.least = 0, .most = 10'000});
     return schema;
@@ -104,6 +118,12 @@ ControlConfig parse_control_config(std::string_view text, const std::string& fil
     loader.refuse(Path() / "lambda_vpc" / "worker_host_block", "blocks of /" + std::to_string(blocks.worker_host_block),
                   "them within " + to_string(blocks.prefix));
   }
+  const Ec2Config& ec2 = config.ec2;
+  if (ec2.attachment.empty() && ec2.last_segment != 0)
+    loader.refuse(Path() / "ec2" / "last_segment", "segments without an attachment", "an attachment that they are of");
+  if (ec2.first_segment > ec2.last_segment)
+    loader.refuse(Path() / "ec2" / "last_segment", std::to_string(ec2.last_segment),
+                  "at least first_segment, " + std::to_string(ec2.first_segment));
   std::set<std::string> seen;
   for (std::size_t i = 0; i < config.access_keys.size(); ++i) {
     const std::string& key = config.access_keys[i].access_key_id;

@@ -41,6 +41,15 @@ struct AccessKey {
   bool operator==(const AccessKey&) const = default;
 };
 
+/// What a subnet made through EC2's API gets where its tags say nothing.
+struct Ec2Config {
+  std::string attachment;           ///< of its segment; empty: subnets must say it
+  std::uint32_t first_segment = 0;  ///< the lowest id that may be given out
+  std::uint32_t last_segment = 0;
+  std::vector<Ipv4Address> vteps;
+  bool operator==(const Ec2Config&) const = default;
+};
+
 struct ControlConfig {
   std::string region = "us-east-1";
   ListenConfig listen;
@@ -52,6 +61,7 @@ struct ControlConfig {
   std::chrono::milliseconds mapping_reuse_after{600'000};  ///< longer than the data planes' longest timeout
   std::chrono::milliseconds mapping_release_after{0};      ///< how long a mapping outlives its last function
   std::uint32_t interfaces_per_vpc = 250;                  ///< AWS's quota
+  Ec2Config ec2;
   std::vector<AccessKey> access_keys;
   bool operator==(const ControlConfig&) const = default;
 };

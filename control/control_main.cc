@@ -33,7 +33,7 @@ sigset_t block_signals() {
 }
 
 ApiSettings api_settings(const config::ControlConfig& config) {
-  ApiSettings settings{.region = config.region, .accounts_by_key = {}};
+  ApiSettings settings{.region = config.region, .accounts_by_key = {}, .ec2 = config.ec2};
   for (const auto& key : config.access_keys) settings.accounts_by_key.emplace(key.access_key_id, key.account);
   return settings;
 }

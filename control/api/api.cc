@@ -1,8 +1,12 @@
 #include "control/api/api.h"
 
+#include <algorithm>
+
 #include "control/api/base64.h"
+#include "control/api/ec2_error.h"
 #include "control/api/errors.h"
 #include "control/lifecycle/journal.h"
+#include "control/store/network_store.h"
 
 namespace hypernat::control {
 namespace {
@@ -32,9 +36,36 @@ std::size_t Api::body_limit(const ApiRequest& request) {
 }
 
 ApiResponse Api::handle(const ApiRequest& request) {
-  auto response = serve(request);
-  response.headers["x-amzn-RequestId"] = random_uuid();
+  const auto request_id = random_uuid();
+  auto response = Ec2Api::is_for(request) ? serve_ec2(request, request_id) : serve(request);
+  response.headers["x-amzn-RequestId"] = request_id;
   return response;
+}
+
+ApiResponse Api::serve_ec2(const ApiRequest& request, const std::string& request_id) {
+  try {
+    const auto account = account_of(request);
+    welcome(account);
+    return ec2_.handle(account, request, request_id);
+  } catch (const Refusal& refusal) {
+    return error_response(ec2_error(refusal), request_id);
+  }
+}
+
+void Api::welcome(const std::string& account) {
+  const bool has_key = std::any_of(settings_.accounts_by_key.begin(), settings_.accounts_by_key.end(),
+                                   [&](const auto& key) { return key.second == account; });
+  const bool is_known = controller_.read(
+      [&](Controller::Lifecycle& lifecycle) { return find_account(lifecycle.database, account).has_value(); });
+  if (is_known || !has_key) return;
+  controller_.change([&](Controller::Lifecycle& lifecycle) {
+    if (find_account(lifecycle.database, account)) return;
+    lifecycle.networks.put_account({.account = account,
+                                    .number = 0,
+                                    .name = account,
+                                    .limits = {.flows = config::kDefaultTenantFlows},
+                                    .timeouts = {}});
+  });
 }
 
 ApiResponse Api::serve(const ApiRequest& request) {

@@ -1,4 +1,4 @@
-// The API: AWS Lambda's own paths, and /hypernat/v1/ for what AWS has in other services.
+// The API: AWS Lambda's own paths, EC2's calls at "/", and /hypernat/v1/ for what AWS has nowhere.
 //
 // A thin map between JSON and calls of the state machine; every refusal, and every failure, becomes an error in AWS's
 // shape. Safe to call from many threads: the controller has the lock, and an invocation runs outside it.
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control/api/ec2_api.h"
 #include "control/api/message.h"
 #include "control/lifecycle/controller.h"
 #include "control/lifecycle/refusal.h"
@@ -19,6 +20,7 @@ struct ApiSettings {
   std::string region = "us-east-1";
   /// Account by access key id, for requests that name no account otherwise. Signatures are not verified.
   std::map<std::string, std::string> accounts_by_key;
+  config::Ec2Config ec2;
 };
 
 /// A path cut at its slashes: "/hypernat/v1/mappings" → {"hypernat", "v1", "mappings"}.
@@ -26,7 +28,8 @@ using PathParts = std::vector<std::string>;
 
 class Api {
  public:
-  Api(Controller& controller, ApiSettings settings) : controller_(controller), settings_(std::move(settings)) {}
+  Api(Controller& controller, ApiSettings settings)
+      : controller_(controller), settings_(std::move(settings)), ec2_(controller, settings_.region, settings_.ec2) {}
 
   ApiResponse handle(const ApiRequest& request);
 
@@ -43,6 +46,9 @@ class Api {
   };
 
   ApiResponse serve(const ApiRequest& request);
+  ApiResponse serve_ec2(const ApiRequest& request, const std::string& request_id);
+  /// The account, made when it is one that has a key and nothing else yet.
+  void welcome(const std::string& account);
   ApiResponse route(const ApiRequest& request);
 
   // lambda_api.cc
@@ -69,6 +75,7 @@ class Api {
 
   Controller& controller_;
   const ApiSettings settings_;
+  Ec2Api ec2_;
   std::atomic<int> invocations_ = 0;
   std::atomic<bool> is_stopping_ = false;
 };

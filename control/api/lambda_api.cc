@@ -205,6 +205,7 @@ ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, c
 ApiResponse Api::create_function(const ApiRequest& request) {
   const auto account = account_of(request);
   const auto body = parse_body(request.body);
+  welcome(account);
   return answer(201, controller_.change([&](Controller::Lifecycle& lifecycle) {
     auto function = read_function(account, body, lifecycle.now);
     function.name = resolve(account, function.name).name;

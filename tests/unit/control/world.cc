@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdio>
 #include <stdexcept>
 #include <system_error>
 
@@ -44,8 +47,8 @@ void World::restart() {
   controller = std::make_unique<Controller>(Controller::Parts{
       .database = *database, .store = store, .provisioner = provisioner, .clock = clock, .settings = settings.control});
   controller->on_change([this] { controller->settle(); });
-  api =
-      std::make_unique<Api>(*controller, ApiSettings{.region = "us-east-1", .accounts_by_key = {{"AKIAACME", kAcme}}});
+  api = std::make_unique<Api>(
+      *controller, ApiSettings{.region = "us-east-1", .accounts_by_key = {{"AKIAACME", kAcme}}, .ec2 = settings.ec2});
   beat();
 }
 
@@ -61,6 +64,47 @@ Reply World::call(const std::string& method, const std::string& path, const Json
   if (const auto error = response.headers.find("x-amzn-ErrorType"); error != response.headers.end())
     reply.error = error->second;
   return reply;
+}
+
+std::vector<std::string> Ec2Reply::texts(const std::string& name) const {
+  const auto begin = "<" + name + ">";
+  const auto end = "</" + name + ">";
+  std::vector<std::string> found;
+  for (std::size_t at = 0; (at = xml.find(begin, at)) != std::string::npos; ++at) {
+    const auto first = at + begin.size();
+    found.push_back(xml.substr(first, xml.find(end, first) - first));
+  }
+  return found;
+}
+
+std::string Ec2Reply::text(const std::string& name) const {
+  const auto found = texts(name);
+  return found.empty() ? std::string() : found.front();
+}
+
+namespace {
+
+std::string form_encoded(const std::string& text) {
+  std::string encoded;
+  for (const char c : text) {
+    std::array<char, 4> escape{};
+    std::snprintf(escape.data(), escape.size(), "%%%02X", static_cast<unsigned char>(c));
+    encoded += std::isalnum(static_cast<unsigned char>(c)) != 0 ? std::string(1, c) : escape.data();
+  }
+  return encoded;
+}
+
+}  // namespace
+
+Ec2Reply World::ec2(const std::string& action, const Parameters& parameters, const std::string& account) {
+  std::string body = "Action=" + action + "&Version=2016-11-15";
+  for (const auto& [name, value] : parameters) body += "&" + form_encoded(name) + "=" + form_encoded(value);
+  const auto response = api->handle({.method = "POST",
+                                     .path = "/",
+                                     .query = {},
+                                     .headers = {{"x-hypernat-account", account}},
+                                     .body = body});
+  return {.status = response.status, .xml = response.body};
 }
 
 Reply World::put(const std::string& path, const Json& body, const std::string& account) {

@@ -47,7 +47,8 @@ class FakeStore final : public config::Store {
 struct WorldSettings {
   std::filesystem::path database = ":memory:";
   std::chrono::milliseconds provisioning_time = 0s;
-  Settings control;
+  Settings control{};
+  config::Ec2Config ec2{};
 };
 
 inline constexpr const char* kAcme = "111111111111";
@@ -59,6 +60,20 @@ struct Reply {
   Json body;
 };
 
+/// Of EC2: XML, and what it says.
+struct Ec2Reply {
+  int status = 0;
+  std::string xml;
+
+  /// The text of the first element of that name; empty when there is none.
+  std::string text(const std::string& name) const;
+  /// The texts of all of them.
+  std::vector<std::string> texts(const std::string& name) const;
+  std::string error() const { return text("Code"); }
+};
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
 struct World {
   explicit World(const WorldSettings& settings = {});
 
@@ -67,6 +82,7 @@ struct World {
 
   Reply call(const std::string& method, const std::string& path, const Json& body = nullptr,
              const std::string& account = kAcme);
+  Ec2Reply ec2(const std::string& action, const Parameters& parameters = {}, const std::string& account = kAcme);
   /// Paths below the account's own.
   Reply put(const std::string& path, const Json& body, const std::string& account = kAcme);
   Reply erase(const std::string& path, const std::string& account = kAcme);
