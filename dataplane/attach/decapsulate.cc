@@ -18,10 +18,13 @@ struct Bytes {
   std::uint8_t* at = nullptr;
   std::uint32_t left = 0;
 
-  // The header at the front, or null when it is cut short.
+  template <typename Header>
+  bool has() const {
+    return left >= sizeof(Header);
+  }
+  // The header at the front, which is there.
   template <typename Header>
   Header* take() {
-    if (left < sizeof(Header)) return nullptr;
     auto* header = reinterpret_cast<Header*>(at);
     at += sizeof(Header);
     left -= static_cast<std::uint32_t>(sizeof(Header));
@@ -29,34 +32,25 @@ struct Bytes {
   }
 };
 
-struct Context {
-  const Attachments& attachments;
-  const Tables& tables;
-};
-
 // The Ethernet frame nearest to the IPv4 or ARP packet, and the tunnel it came through.
 struct Carrier {
-  MacAddress dst;
-  MacAddress src;
-  std::uint16_t ether_type = 0;
-  Ipv4Address tunnel_source;  // zero: none
-  const config::TunnelPeer* peer = nullptr;
-};
+  const EthernetHeader* ethernet = nullptr;
+  std::uint16_t ether_type = 0;              // behind a tag
+  Ipv4Address tunnel_source{};               // zero: none
+  const config::TunnelPeer* peer = nullptr;  // inside tunnels
+  bool is_to_port_mac = false;               // of untunnelled frames
 
-HOT bool take_ethernet(Carrier& carrier, Bytes& bytes) {
-  const auto* ethernet = bytes.take<EthernetHeader>();
-  if (ethernet == nullptr) return false;
-  carrier.dst = MacAddress{ethernet->dst};
-  carrier.src = MacAddress{ethernet->src};
-  carrier.ether_type = swap16(ethernet->ether_type_be);
-  return true;
-}
+  bool is_to(const MacAddress& mac) const { return MacAddress{ethernet->dst} == mac; }
+  bool is_to_group() const { return (ethernet->dst[0] & 1) != 0; }
+  bool is_from_group() const { return (ethernet->src[0] & 1) != 0; }
+};
 
 Parsed fail(Packet& packet, Drop reason) {
   drop_packet(packet, reason);
   return Parsed::kDropped;
 }
 
+constexpr std::uint8_t kUsualVersionIhl = 0x45;  // IPv4 without options
 constexpr std::uint8_t kOptionEnd = 0;
 constexpr std::uint8_t kOptionNoOperation = 1;
 constexpr std::uint8_t kOptionLooseSourceRoute = 131;
@@ -79,31 +73,39 @@ bool options_are_sound(const std::uint8_t* option, std::uint32_t left) {
   return true;
 }
 
+HOT std::uint32_t word_of(const Ipv4Header& ip, std::size_t number) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, reinterpret_cast<const std::uint8_t*>(&ip) + 4 * number, sizeof word);
+  return word;
+}
+
 // Of the usual length it is five words, and no loop.
-HOT std::uint16_t sum_of_header(const Ipv4Header& ip, std::uint32_t length) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&ip);
-  if (length != sizeof ip) return sum_of({bytes, length});
-  std::array<std::uint32_t, sizeof ip / 4> words;
-  std::memcpy(words.data(), bytes, sizeof words);
-  return fold_sum(std::uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4]);
+HOT bool header_sum_holds(const Ipv4Header& ip, std::uint32_t length) {
+  if (length != sizeof ip) return sum_of({reinterpret_cast<const std::uint8_t*>(&ip), length}) == 0xffff;
+  std::uint64_t sum = std::uint64_t{word_of(ip, 0)} + word_of(ip, 1) + word_of(ip, 2) + word_of(ip, 3) + word_of(ip, 4);
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  return sum == 0xffff;
 }
 
 // The IPv4 header at the front of `bytes`, which is cut to the packet's total length; null: dropped.
 HOT Ipv4Header* take_ipv4(Packet& packet, Bytes& bytes) {
   const std::uint32_t available = bytes.left;
-  auto* ip = bytes.take<Ipv4Header>();
   const auto refuse = [&](Drop reason) {
     drop_packet(packet, reason);
     return nullptr;
   };
-  if (ip == nullptr) return refuse(Drop::truncated);
+  if (!bytes.has<Ipv4Header>()) return refuse(Drop::truncated);
+  auto* ip = bytes.take<Ipv4Header>();
   const std::uint32_t header_length = ip->header_length();
   const std::uint32_t total_length = swap16(ip->total_length_be);
-  if (ip->version_ihl >> 4 != 4 || header_length < sizeof(Ipv4Header) || total_length < header_length) {
+  if (ip->version_ihl != kUsualVersionIhl && (ip->version_ihl >> 4 != 4 || header_length < sizeof(Ipv4Header))) {
     return refuse(Drop::bad_ip_header);
   }
+  if (total_length < header_length) return refuse(Drop::bad_ip_header);
   if (total_length > available) return refuse(Drop::truncated);
-  if (sum_of_header(*ip, header_length) != 0xffff) return refuse(Drop::bad_ip_checksum);
+  if (!header_sum_holds(*ip, header_length)) return refuse(Drop::bad_ip_checksum);
   const std::uint32_t options = header_length - static_cast<std::uint32_t>(sizeof(Ipv4Header));
   if (options > 0 && !options_are_sound(bytes.at, options)) return refuse(Drop::bad_ip_header);
   bytes = {bytes.at + options, total_length - header_length};
@@ -131,8 +133,9 @@ Parsed parse_fragment(Packet& packet, Bytes bytes) {
 }
 
 HOT Parsed parse_tcp(Packet& packet, Bytes bytes) {
+  if (!bytes.has<TcpHeader>()) return fail(packet, Drop::bad_l4_header);
   const auto* tcp = bytes.take<TcpHeader>();
-  if (tcp == nullptr || tcp->header_length() < sizeof(TcpHeader) || tcp->header_length() > packet.l4_length) {
+  if (tcp->header_length() < sizeof(TcpHeader) || tcp->header_length() > packet.l4_length) {
     return fail(packet, Drop::bad_l4_header);
   }
   packet.src_port = L4Port::from_network(tcp->src_be);
@@ -142,8 +145,8 @@ HOT Parsed parse_tcp(Packet& packet, Bytes bytes) {
 }
 
 HOT Parsed parse_udp(Packet& packet, Bytes bytes) {
+  if (!bytes.has<UdpHeader>()) return fail(packet, Drop::bad_l4_header);
   const auto* udp = bytes.take<UdpHeader>();
-  if (udp == nullptr) return fail(packet, Drop::bad_l4_header);
   const unsigned length = swap16(udp->length_be);
   if (length < sizeof(UdpHeader) || length > packet.l4_length) return fail(packet, Drop::bad_l4_header);
   packet.src_port = L4Port::from_network(udp->src_be);
@@ -183,8 +186,8 @@ Parsed parse_other_icmp(Packet& packet, std::uint8_t type) {
 }
 
 Parsed parse_icmp(Packet& packet, Bytes bytes) {
+  if (!bytes.has<IcmpHeader>()) return fail(packet, Drop::bad_l4_header);
   const auto* icmp = bytes.take<IcmpHeader>();
-  if (icmp == nullptr) return fail(packet, Drop::bad_l4_header);
   if ((icmp->type != kIcmpEchoRequest && icmp->type != kIcmpEchoReply) || icmp->code != 0) {
     return parse_other_icmp(packet, icmp->type);
   }
@@ -208,51 +211,52 @@ HOT Parsed parse_l4(Packet& packet, Bytes bytes) {
 }
 
 // Is the frame addressed to whom the packet is for: the gateway inside, the interface outside?
-HOT bool right_destination(const Packet& packet, const Carrier& carrier, const Context& context, Drop& reason) {
-  const MacAddress& mac = carrier.dst;
+HOT bool right_destination(const Packet& packet, const Carrier& carrier, const Ingress& ingress, Drop& reason) {
   reason = Drop::not_ours;
-  if (packet.side == Side::kInside) {
-    const bool to_port =
-        !context.attachments[packet.attachment].is_tunnel() && mac == context.attachments.on_port(packet.port).mac;
-    return to_port || mac == context.attachments.gateway_mac();
-  }
-  const std::uint32_t interface = context.tables.find_interface(packet.slot, packet.dst);
-  if (interface != NumberMap::kMissing) return mac == context.tables.interfaces[interface].mac;
-  if (!mac.is_multicast()) reason = Drop::not_the_interface;
+  if (packet.side == Side::kInside) return carrier.is_to(ingress.attachments->gateway_mac()) || carrier.is_to_port_mac;
+  const InterfaceMap::Entry& interface = ingress.tables->interface_by_address.find(packet.slot, packet.dst);
+  if (interface.slot != InterfaceMap::kMissing) return carrier.is_to(interface.mac);
+  if (!carrier.is_to_group()) reason = Drop::not_the_interface;
   return false;
 }
 
-HOT Parsed parse_ipv4(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
-  packet.ip = take_ipv4(packet, bytes);
-  if (packet.ip == nullptr) return Parsed::kDropped;
-  packet.src = packet.ip->src();
-  packet.dst = packet.ip->dst();
+HOT Parsed parse_ipv4(Packet& packet, const Carrier& carrier, Bytes bytes, const Ingress& ingress) {
+  Ipv4Header* const ip = take_ipv4(packet, bytes);
+  packet.ip = ip;
+  if (ip == nullptr) return Parsed::kDropped;
+  packet.src = ip->src();
+  packet.dst = ip->dst();
   Drop reason{};
-  if (!right_destination(packet, carrier, context, reason)) return fail(packet, reason);
+  if (!right_destination(packet, carrier, ingress, reason)) return fail(packet, reason);
   if (packet.side == Side::kInside) {
-    const Ipv4Prefix& block = carrier.peer != nullptr ? carrier.peer->block : context.attachments.lambda_vpc();
-    if (!block.contains(packet.src)) return fail(packet, Drop::spoofed_source);
+    const Ipv4Prefix& block = carrier.peer != nullptr ? carrier.peer->block : ingress.attachments->lambda_vpc();
+    if (!block.contains(ip->src())) return fail(packet, Drop::spoofed_source);
   }
-  if (is_fragment(*packet.ip)) return parse_fragment(packet, bytes);
+  if (is_fragment(*ip)) return parse_fragment(packet, bytes);
   return parse_l4(packet, bytes);
 }
 
 Parsed parse_arp(Packet& packet, const Carrier& carrier, Bytes bytes) {
   // Unicast ARP is for whoever it asks about; arp.cc looks at the address, which decides.
-  if (carrier.dst.is_multicast() && carrier.dst != MacAddress::broadcast()) return fail(packet, Drop::not_ours);
+  if (carrier.is_to_group() && !carrier.is_to(MacAddress::broadcast())) return fail(packet, Drop::not_ours);
   packet.l4 = bytes.at;
   packet.l4_length = static_cast<std::uint16_t>(bytes.left < 0xffff ? bytes.left : 0xffff);
-  return bytes.take<ArpPacket>() == nullptr ? fail(packet, Drop::truncated) : Parsed::kArp;
+  return bytes.has<ArpPacket>() ? Parsed::kArp : fail(packet, Drop::truncated);
 }
 
-// A frame on a segment: `packet.slot` names it.
-HOT Parsed parse_in_segment(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
-  packet.environment_mac = carrier.src;
+// A frame on a segment of the attachment: `slot` names the mapping or subnet.
+HOT Parsed parse_in_segment(Packet& packet, const Attachment& attachment, std::uint32_t slot, const Carrier& carrier,
+                            Bytes bytes, const Ingress& ingress) {
+  packet.side = attachment.side;
+  packet.attachment = attachment.index;
+  packet.slot = slot;
+  packet.environment_mac = MacAddress{carrier.ethernet->src};
   packet.peer = carrier.tunnel_source;
-  if (carrier.src.is_multicast()) return fail(packet, Drop::not_ours);
+  if (slot == kNone) return fail(packet, Drop::unknown_segment);
+  if (carrier.is_from_group()) return fail(packet, Drop::not_ours);
   switch (carrier.ether_type) {
     case kEtherTypeIpv4:
-      return parse_ipv4(packet, carrier, bytes, context);
+      return parse_ipv4(packet, carrier, bytes, ingress);
     case kEtherTypeArp:
       return parse_arp(packet, carrier, bytes);
     default:
@@ -260,39 +264,22 @@ HOT Parsed parse_in_segment(Packet& packet, const Carrier& carrier, Bytes bytes,
   }
 }
 
-// Slot of the mapping or subnet that the attachment has under `id`, or kMissing.
+// Slot of the mapping or subnet that the attachment has under `id`, or kNone.
 HOT std::uint32_t find_segment(const Attachment& attachment, std::uint32_t id, const Tables& tables) {
+  static_assert(NumberMap::kMissing == kNone);
   if (attachment.side == Side::kInside) return tables.mapping_by_number.find(id);
-  if (attachment.index >= tables.subnet_by_segment.size()) return NumberMap::kMissing;
+  if (attachment.index >= tables.subnet_by_segment.size()) return kNone;
   return tables.subnet_by_segment[attachment.index].find(id);
 }
 
-HOT bool enter_segment(Packet& packet, const Attachment& attachment, std::uint32_t id, const Tables& tables) {
-  packet.side = attachment.side;
-  packet.attachment = attachment.index;
-  const std::uint32_t slot = find_segment(attachment, id, tables);
-  packet.slot = slot == NumberMap::kMissing ? kNone : slot;
-  return packet.slot != kNone;
-}
-
-Parsed parse_plain(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
-                   const Context& context) {
-  const std::uint32_t id = attachment.side == Side::kInside ? attachment.mapping : 0;
-  if (!enter_segment(packet, attachment, id, context.tables)) return fail(packet, Drop::unknown_segment);
-  return parse_in_segment(packet, carrier, bytes, context);
-}
-
-Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Context& context) {
-  const std::uint8_t index = context.attachments.on_port(packet.port).vlan;
-  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
+HOT Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Ingress& ingress) {
+  if (ingress.tagged == nullptr) return fail(packet, Drop::unknown_attachment);
+  if (!bytes.has<VlanHeader>()) return fail(packet, Drop::truncated);
   const auto* vlan = bytes.take<VlanHeader>();
-  if (vlan == nullptr) return fail(packet, Drop::truncated);
   carrier.ether_type = swap16(vlan->ether_type_be);
   const std::uint32_t id = swap16(vlan->tci_be) & 0x0fffU;
-  if (!enter_segment(packet, context.attachments[index], id, context.tables)) {
-    return fail(packet, Drop::unknown_segment);
-  }
-  return parse_in_segment(packet, carrier, bytes, context);
+  return parse_in_segment(packet, *ingress.tagged, find_segment(*ingress.tagged, id, *ingress.tables), carrier, bytes,
+                          ingress);
 }
 
 bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
@@ -303,21 +290,27 @@ bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
 }
 
 // What a tunnel carries to one of its segments, from a peer that may send there.
-Parsed parse_tunnel(Packet& packet, const Attachment& attachment, Carrier carrier, Bytes bytes,
-                    const Context& context) {
+HOT Parsed parse_tunnel(Packet& packet, const Attachment& attachment, Ipv4Address source, Bytes bytes,
+                        const Ingress& ingress) {
+  packet.side = attachment.side;
+  packet.attachment = attachment.index;
   const TunnelHeader header = read_tunnel_header(attachment.encapsulation, {bytes.at, bytes.left});
   if (header.refused) return fail(packet, *header.refused);
   bytes = {bytes.at + header.bytes, bytes.left - header.bytes};
-  if (attachment.side == Side::kInside) carrier.peer = context.tables.find_peer(carrier.tunnel_source);
-  const bool may = attachment.may_be_peer(carrier.tunnel_source);
-  if (!may || (attachment.side == Side::kInside && carrier.peer == nullptr))
+  const bool inside = attachment.side == Side::kInside;
+  Carrier carrier{.tunnel_source = source};
+  if (inside) carrier.peer = ingress.tables->find_peer(source);
+  if (!attachment.may_be_peer(source) || (inside && carrier.peer == nullptr))
     return fail(packet, Drop::unknown_tunnel_peer);
-  if (!enter_segment(packet, attachment, header.vni, context.tables)) return fail(packet, Drop::unknown_segment);
-  if (attachment.side == Side::kOutside && !is_vtep(context.tables.subnets[packet.slot].vteps, carrier.tunnel_source)) {
+  const std::uint32_t slot = find_segment(attachment, header.vni, *ingress.tables);
+  if (!inside && slot != kNone && !is_vtep(ingress.tables->subnets[slot].vteps, source)) {
     return fail(packet, Drop::unknown_tunnel_peer);
   }
-  if (!take_ethernet(carrier, bytes)) return fail(packet, Drop::truncated);
-  return parse_in_segment(packet, carrier, bytes, context);
+  if (slot == kNone) return fail(packet, Drop::unknown_segment);
+  if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
+  carrier.ethernet = bytes.take<EthernetHeader>();
+  carrier.ether_type = swap16(carrier.ethernet->ether_type_be);
+  return parse_in_segment(packet, attachment, slot, carrier, bytes, ingress);
 }
 
 // RFC 8926 3.3: an outer checksum that is there must hold. RFC 7348 4.1 leaves it to the receiver, and worker hosts'
@@ -330,54 +323,82 @@ bool outer_checksum_holds(const Attachment& attachment, const Ipv4Header& ip, co
 }
 
 // On a tunnel's underlay: IPv4 to the tunnel's own address and port is the tunnel's, and nothing else is anybody's.
-Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
-                      const Context& context) {
-  if (carrier.dst != attachment.port_mac) return fail(packet, Drop::not_ours);
+HOT Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
+                          const Ingress& ingress) {
+  if (!carrier.is_to(attachment.port_mac)) return fail(packet, Drop::not_ours);
   const auto* ip = take_ipv4(packet, bytes);
   if (ip == nullptr) return Parsed::kDropped;
   if (ip->dst() != attachment.address) return fail(packet, Drop::not_ours);
   if (is_fragment(*ip)) return fail(packet, Drop::fragment);
   if (ip->protocol != static_cast<std::uint8_t>(Protocol::kUdp)) return fail(packet, Drop::unknown_attachment);
   const std::uint32_t available = bytes.left;
+  if (!bytes.has<UdpHeader>()) return fail(packet, Drop::truncated);
   const auto* udp = bytes.take<UdpHeader>();
-  if (udp == nullptr) return fail(packet, Drop::truncated);
   if (swap16(udp->dst_be) != attachment.udp_port) return fail(packet, Drop::unknown_attachment);
   const std::uint32_t length = swap16(udp->length_be);
   if (length < sizeof(UdpHeader) || length > available) return fail(packet, Drop::bad_tunnel_header);
   if (!outer_checksum_holds(attachment, *ip, *udp)) return fail(packet, Drop::bad_l4_checksum);
   bytes.left = length - static_cast<std::uint32_t>(sizeof(UdpHeader));
-  Carrier tunnel{};
-  tunnel.tunnel_source = ip->src();
-  return parse_tunnel(packet, attachment, tunnel, bytes, context);
+  return parse_tunnel(packet, attachment, ip->src(), bytes, ingress);
 }
 
-Parsed parse_untagged(Packet& packet, const Carrier& carrier, Bytes bytes, const Context& context) {
-  const std::uint8_t index = context.attachments.on_port(packet.port).untagged;
-  if (index == Attachments::kNoAttachment) return fail(packet, Drop::unknown_attachment);
-  const Attachment& attachment = context.attachments[index];
-  if (!attachment.is_tunnel()) return parse_plain(packet, attachment, carrier, bytes, context);
-  if (carrier.ether_type == kEtherTypeIpv4) return parse_underlay(packet, attachment, carrier, bytes, context);
-  packet.attachment = index;
-  packet.environment_mac = carrier.src;
+HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const Ingress& ingress) {
+  if (ingress.untagged == nullptr) return fail(packet, Drop::unknown_attachment);
+  const Attachment& attachment = *ingress.untagged;
+  if (!attachment.is_tunnel()) {
+    return parse_in_segment(packet, attachment, ingress.plain_slot, carrier, bytes, ingress);
+  }
+  if (carrier.ether_type == kEtherTypeIpv4) return parse_underlay(packet, attachment, carrier, bytes, ingress);
+  packet.attachment = attachment.index;
+  packet.environment_mac = MacAddress{carrier.ethernet->src};
   return parse_arp(packet, carrier, bytes);
+}
+
+HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
+  Bytes bytes{packet.frame, packet.length};
+  if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
+  Carrier carrier{.ethernet = bytes.take<EthernetHeader>()};
+  carrier.ether_type = swap16(carrier.ethernet->ether_type_be);
+  carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
+  switch (carrier.ether_type) {
+    case kEtherTypeVlan:
+      return parse_vlan(packet, carrier, bytes, ingress);
+    case kEtherTypeIpv4:
+    case kEtherTypeArp:
+      return parse_untagged(packet, carrier, bytes, ingress);
+    default:
+      return fail(packet, Drop::unknown_ethertype);
+  }
+}
+
+const Attachment* attachment_of(const Attachments& attachments, std::uint8_t index) {
+  return index == Attachments::kNoAttachment ? nullptr : &attachments[index];
 }
 
 }  // namespace
 
-Parsed decapsulate(Packet& packet, const Attachments& attachments, const Tables& tables) {
-  const Context context{attachments, tables};
-  Bytes bytes{packet.frame, packet.length};
-  Carrier carrier;
-  if (!take_ethernet(carrier, bytes)) return fail(packet, Drop::truncated);
-  switch (carrier.ether_type) {
-    case kEtherTypeVlan:
-      return parse_vlan(packet, carrier, bytes, context);
-    case kEtherTypeIpv4:
-    case kEtherTypeArp:
-      return parse_untagged(packet, carrier, bytes, context);
-    default:
-      return fail(packet, Drop::unknown_ethertype);
+Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, std::uint16_t port)
+    : attachments(&its_attachments),
+      tables(&its_tables),
+      untagged(attachment_of(its_attachments, its_attachments.on_port(port).untagged)),
+      tagged(attachment_of(its_attachments, its_attachments.on_port(port).vlan)),
+      port_mac(its_attachments.on_port(port).mac) {
+  if (untagged == nullptr || untagged->is_tunnel()) return;
+  plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
+}
+
+Parsed decapsulate(Packet& packet, const Ingress& ingress) {
+  return parse_frame(packet, ingress);
+}
+
+std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed) {
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    Packet& packet = packets[i];
+    parsed[i] = packet.verdict == Verdict::kPending ? parse_frame(packet, ingress[packet.port]) : Parsed::kDropped;
+    others += parsed[i] == Parsed::kArp || parsed[i] == Parsed::kFragment ? 1 : 0;
   }
+  return others;
 }
 
 }  // namespace hypernat::dataplane

@@ -5,6 +5,8 @@
 // sender that may send there. Of a fragment that is said of the IPv4 header alone.
 #pragma once
 
+#include <span>
+
 #include "dataplane/attach/attachments.h"
 #include "dataplane/nat/tables.h"
 #include "dataplane/packet/packet.h"
@@ -18,7 +20,24 @@ enum class Parsed : std::uint8_t {
   kDropped,   ///< the reason is in the packet
 };
 
+/// What the frames of one port belong to, under the present tables: made for each generation, so that a packet finds
+/// what it would have to look up. Both outlive it.
+struct Ingress {
+  Ingress(const Attachments& its_attachments, const Tables& its_tables, std::uint16_t port);
+
+  const Attachments* attachments;
+  const Tables* tables;
+  const Attachment* untagged = nullptr;  ///< what untagged frames come by; null: nothing
+  const Attachment* tagged = nullptr;    ///< likewise VLAN
+  std::uint32_t plain_slot = kNone;      ///< mapping or subnet of a plain attachment's frames
+  MacAddress port_mac;
+};
+
 /// `packet` has `frame`, `length` and `port` set (receive); sets all that parse sets.
-Parsed decapsulate(Packet& packet, const Attachments& attachments, const Tables& tables);
+Parsed decapsulate(Packet& packet, const Ingress& ingress);
+
+/// Every pending packet of a burst; `ingress` by port. Fills in parsed[i] for packets[i], and returns how many of them
+/// are neither kPacket nor kDropped. Those that are not pending count as kDropped.
+std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed);
 
 }  // namespace hypernat::dataplane

@@ -23,10 +23,11 @@ std::uint8_t* prepend(const Header& header, std::uint8_t* payload) {
 
 std::uint8_t* prepend_vlan(const FrameHeaders& headers, std::uint8_t* payload) {
   const VlanHeader vlan{.tci_be = swap16(static_cast<std::uint16_t>(headers.segment_id)),
-                        .ether_type_be = swap16(headers.ether_type)};
+                        .ether_type_be = swap16(ether_type_of(headers.type))};
   payload = prepend(vlan, payload);
-  return prepend_ethernet({.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(kEtherTypeVlan)},
-                          payload);
+  return prepend(
+      EthernetHeader{.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(kEtherTypeVlan)},
+      payload);
 }
 
 // RFC 7348 5, RFC 8926 3.3. The UDP checksum is zero, as both allow; the inner packet carries its own.
@@ -57,8 +58,9 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, 
     ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
   }
   frame = prepend(ip, frame);
-  return prepend_ethernet(
-      {.dst = headers.underlay_mac.bytes, .src = attachment.port_mac.bytes, .ether_type_be = swap16(kEtherTypeIpv4)},
+  return prepend(
+      EthernetHeader{
+          .dst = headers.underlay_mac.bytes, .src = attachment.port_mac.bytes, .ether_type_be = swap16(kEtherTypeIpv4)},
       frame);
 }
 

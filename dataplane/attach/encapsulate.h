@@ -14,11 +14,17 @@
 
 namespace hypernat::dataplane {
 
+enum class PayloadType : std::uint8_t { kIpv4, kArp };
+
+constexpr std::uint16_t ether_type_of(PayloadType type) {
+  return type == PayloadType::kArp ? kEtherTypeArp : kEtherTypeIpv4;
+}
+
 /// Everything that is written in front of a payload.
 struct FrameHeaders {
   MacAddress src{};  ///< of the frame next to the payload
   MacAddress dst{};
-  std::uint16_t ether_type = kEtherTypeIpv4;
+  PayloadType type = PayloadType::kIpv4;
   std::uint32_t segment_id = 0;  ///< VNI or VLAN id
   // Tunnels only.
   Ipv4Address tunnel_end{};
@@ -55,10 +61,12 @@ inline std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrit
 }
 
 /// A bare Ethernet header in front of `payload`: for what an attachment says on its own underlay.
-inline std::uint8_t* prepend_ethernet(const EthernetHeader& header, std::uint8_t* payload) {
-  payload -= sizeof header;
-  std::memcpy(payload, &header, sizeof header);
-  return payload;
+[[gnu::always_inline]] inline std::uint8_t* prepend_ethernet(const FrameHeaders& headers, std::uint8_t* payload) {
+  auto* const header = reinterpret_cast<EthernetHeader*>(payload - sizeof(EthernetHeader));
+  header->dst = headers.dst.bytes;
+  header->src = headers.src.bytes;
+  header->ether_type_be = swap16(ether_type_of(headers.type));
+  return payload - sizeof(EthernetHeader);
 }
 
 /// Two parts of `encapsulate`: Ethernet with a tag, and all that lies around a tunnel's inner frame.
@@ -67,11 +75,11 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, 
                              std::uint8_t* frame, std::uint32_t frame_length);
 
 /// Writes `frame_header_bytes` bytes in front of `payload` and returns the frame's first byte.
-inline std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers,
-                                 std::uint8_t* payload, std::uint32_t payload_length) {
+[[gnu::always_inline]] inline std::uint8_t* encapsulate(const Attachment& attachment, DeviceWrites device,
+                                                        const FrameHeaders& headers, std::uint8_t* payload,
+                                                        std::uint32_t payload_length) {
   if (writes_tag(attachment, device)) return prepend_vlan(headers, payload);
-  std::uint8_t* frame = prepend_ethernet(
-      {.dst = headers.dst.bytes, .src = headers.src.bytes, .ether_type_be = swap16(headers.ether_type)}, payload);
+  std::uint8_t* const frame = prepend_ethernet(headers, payload);
   if (!attachment.is_tunnel()) return frame;
   return prepend_tunnel(attachment, device, headers, frame,
                         payload_length + static_cast<std::uint32_t>(sizeof(EthernetHeader)));

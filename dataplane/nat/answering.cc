@@ -11,10 +11,10 @@ void Nat::State::answer_inside(Packet& packet, const PacketAnswer& answer, Drop 
   drop_packet(packet, reason);
   packet.verdict = Verdict::kAnswered;
   packet.answer = answer;
-  packet.egress.mapping = packet.slot;
-  packet.egress.peer = packet.peer;
-  packet.egress.environment_mac = packet.environment_mac;
-  packet.egress.attachment = packet.attachment;
+  packet.egress = {.mapping = packet.slot,
+                   .peer = packet.peer,
+                   .environment_mac = packet.environment_mac,
+                   .attachment = packet.attachment};
 }
 
 // A TCP segment from inside that has no flow and opens none: answered, so that the client does not hang.
@@ -58,8 +58,7 @@ void Nat::State::tell(Packet& packet, const Told& told, Tick now) {
   }
   packet.verdict = Verdict::kAnswered;
   packet.answer = {.kind = told.kind, .mtu = told.mtu, .source = told.flow->interface};
-  packet.egress.interface = told.flow->interface_slot;
-  packet.egress.next_hop = told.flow->next_hop;
+  packet.egress = {.interface = told.flow->interface_slot, .next_hop = told.flow->next_hop};
 }
 
 // The time to live ran out here. It comes before the search for a flow, so outside the flow is looked for now.

@@ -6,9 +6,7 @@
 #include <string>
 
 #include "dataplane/flow/memory_node.h"
-#include "dataplane/nat/mss.h"
 #include "dataplane/nat/nat_state.h"
-#include "dataplane/nat/rewrite.h"
 #include "dataplane/nat/tcp_state.h"
 
 namespace hypernat::dataplane {
@@ -25,22 +23,7 @@ std::uint16_t smallest_of(std::span<const AttachmentSize> attachments) {
   return smallest;
 }
 
-void prefetch(const void* address) {
-  __builtin_prefetch(address, 1, 3);
-}
-
 }  // namespace
-
-struct Nat::State::Burst {
-  std::array<Packet*, kMaxBurst> packets;
-  std::array<const FlowKey*, kMaxBurst> keys;
-  std::array<std::uint32_t, kMaxBurst> signatures;
-  std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
-  std::size_t size = 0;
-  std::array<Packet*, kMaxBurst> errors;
-  std::size_t error_count = 0;
-  Tick now = 0;
-};
 
 Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage)
     : options(given),
@@ -124,18 +107,10 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   assert(packets.size() <= kMaxBurst);
   State::Burst burst;
   burst.now = now;
-  for (Packet* packet : packets) {
-    if (packet->verdict != Verdict::kPending) continue;
-    if (packet->content == Content::kError)
-      burst.errors[burst.error_count++] = packet;
-    else if (state_->judge_segment(*packet, now))
-      burst.packets[burst.size++] = packet;
-  }
-
-  state_->make_keys(burst);
+  state_->make_keys(burst, packets);
   state_->find_flows(burst);
   if (!swept()) state_->forget_stale_flows(burst);
-  state_->open_flows(burst);
+  if (burst.found < burst.size || burst.any_passed_on) state_->open_flows(burst);
   // An opening may have come before an error about its flow: behind the openings nothing is missed.
   for (std::size_t i = 0; i < burst.error_count; ++i) state_->carry_error(*burst.errors[i]);
   state_->rewrite(burst);
@@ -143,7 +118,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
 }
 
 // What no flow may carry, and no packet may do whether it has one or not.
-bool Nat::State::judge_segment(Packet& packet, Tick now) {
+[[gnu::always_inline]] inline bool Nat::State::judge_segment(Packet& packet, Tick now) {
   if (packet.ip->ttl <= 1) {
     expire(packet, now);
     return false;
@@ -161,7 +136,7 @@ bool Nat::State::judge_segment(Packet& packet, Tick now) {
   return true;
 }
 
-FlowKey Nat::State::key_of(const Packet& packet) const {
+[[gnu::always_inline]] inline FlowKey Nat::State::key_here(const Packet& packet) const {
   const bool echo = packet.protocol == Protocol::kIcmp;
   return packet.side == Side::kInside
              ? outbound_key(tables->mapping_numbers[packet.slot], {.protocol = packet.protocol,
@@ -176,23 +151,43 @@ FlowKey Nat::State::key_of(const Packet& packet) const {
                                                                  .remote_port = echo ? L4Port{} : packet.src_port});
 }
 
-void Nat::State::make_keys(Burst& burst) const {
-  for (std::size_t i = 0; i < burst.size; ++i) {
-    Packet& packet = *burst.packets[i];
-    packet.key = key_of(packet);
-    packet.signature = hash(packet.key);
-    burst.keys[i] = &packet.key;
-    burst.signatures[i] = packet.signature;
+FlowKey Nat::State::key_of(const Packet& packet) const {
+  return key_here(packet);
+}
+
+void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
+  std::size_t size = 0;
+  bool any_passed_on = false;
+  for (Packet* const packet : packets) {
+    if (packet->verdict != Verdict::kPending) continue;
+    if (packet->content == Content::kError) {
+      burst.errors[burst.error_count++] = packet;
+      continue;
+    }
+    if (!judge_segment(*packet, burst.now)) continue;
+    const FlowKey key = key_here(*packet);
+    const std::uint32_t signature = hash(key);
+    packet->key = key;
+    packet->signature = signature;
+    any_passed_on |= packet->pass.kind != PassKind::kAtHome;
+    burst.keys[size] = &packet->key;
+    burst.signatures[size] = signature;
+    burst.packets[size++] = packet;
   }
+  burst.size = size;
+  burst.any_passed_on = any_passed_on;
 }
 
 void Nat::State::find_flows(Burst& burst) const {
+  const std::size_t size = burst.size;
   index->lookup_bulk({burst.keys.data(), burst.size}, {burst.signatures.data(), burst.size},
                      {burst.numbers.data(), burst.size});
-  for (std::size_t i = 0; i < burst.size; ++i) {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < size; ++i) {
     burst.packets[i]->flow = burst.numbers[i];
-    if (burst.numbers[i] != kNone) prefetch(&flows[burst.numbers[i]]);
+    found += burst.numbers[i] != kNone ? 1 : 0;
   }
+  burst.found = found;
 }
 
 // While flows of what was removed are being swept, those that packets come upon are closed at once.
@@ -205,6 +200,7 @@ void Nat::State::forget_stale_flows(Burst& burst) {
     if (!closed && stands(flows[number])) continue;
     if (!closed) close(number);
     burst.packets[i]->flow = kNone;
+    --burst.found;
   }
 }
 
@@ -223,125 +219,6 @@ void Nat::State::open_flows(Burst& burst) {
     }
     if (packet.pass.kind == PassKind::kOpening && packet.flow != kNone) own(packet);
   }
-}
-
-void Nat::State::rewrite(Burst& burst) {
-  for (std::size_t i = 0; i < burst.size; ++i) {
-    Packet& packet = *burst.packets[i];
-    if (packet.verdict != Verdict::kPending) continue;
-    Flow& flow = flows[packet.flow];
-    if (is_fragment(packet))
-      forward_fragment(packet, packet.flow, burst.now);
-    else if (packet.side == Side::kInside)
-      forward_outbound(packet, flow, packet.flow, burst.now);
-    else
-      forward_inbound(packet, flow, packet.flow, burst.now);
-  }
-}
-
-void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
-  const bool another_way = comes_another_way(packet, flow);
-  if (another_way && !may_come_another_way(packet)) return;
-  if (swap16(packet.ip->total_length_be) > smallest_mtu &&
-      refuse_too_big(packet, tables->interfaces[flow.interface_slot].attachment, &flow, now))
-    return;
-  if (flow.protocol == Protocol::kTcp) {
-    // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold, and it
-    // is one of the tenant's new flows.
-    const bool revives = flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags);
-    const MappingEntry& mapping = tables->mappings[packet.slot];
-    if (revives && !(may_open_now(packet, mapping.tenant, now) && permitted_by_rules(packet, mapping))) return;
-    if (revives || another_way) learn_way(packet, flow);
-    if (advance_tcp(flow, Side::kInside, packet.tcp_flags, now)) {
-      wheel.disarm(flows, number);
-      arm(number, now);
-    }
-    if ((packet.tcp_flags & kTcpSyn) != 0) clamp_mss(packet.l4, largest_mss(flow));
-  } else {
-    flow.last_seen = now;
-  }
-  rewrite_outbound(flow, *packet.ip, packet.l4);
-  leave_outbound(packet, flow, number);
-}
-
-void Nat::State::leave_outbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  flow.outbound_bytes += swap16(packet.ip->total_length_be);
-  if (++flow.outbound_packets >= kCarryAt) carry_counts(flow, number);
-  depart_outbound(packet, flow);
-}
-
-void Nat::State::depart_outbound(Packet& packet, const Flow& flow) {
-  InterfaceCounters& counters = interface_counters[flow.interface_slot];
-  counters.outbound_packets.add();
-  counters.outbound_bytes.add(swap16(packet.ip->total_length_be));
-  packet.egress.interface = flow.interface_slot;
-  packet.egress.next_hop = flow.next_hop;
-  packet.verdict = Verdict::kForward;
-}
-
-void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
-  if (swap16(packet.ip->total_length_be) > smallest_mtu && refuse_too_big(packet, flow.attachment, &flow, now)) return;
-  // Datagrams from outside keep no flow alive (RFC 4787 REQ-6); TCP segments do (RFC 6146).
-  if (flow.protocol == Protocol::kTcp) {
-    if (advance_tcp(flow, Side::kOutside, packet.tcp_flags, now)) {
-      wheel.disarm(flows, number);
-      arm(number, now);
-    }
-    if ((packet.tcp_flags & kTcpSyn) != 0) clamp_mss(packet.l4, largest_mss(flow));
-  }
-  rewrite_inbound(flow, *packet.ip, packet.l4);
-  leave_inbound(packet, flow, number);
-}
-
-void Nat::State::leave_inbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  flow.inbound_bytes += swap16(packet.ip->total_length_be);
-  if (++flow.inbound_packets >= kCarryAt) carry_counts(flow, number);
-  depart_inbound(packet, flow);
-}
-
-void Nat::State::depart_inbound(Packet& packet, const Flow& flow) {
-  InterfaceCounters& counters = interface_counters[flow.interface_slot];
-  counters.inbound_packets.add();
-  counters.inbound_bytes.add(swap16(packet.ip->total_length_be));
-  packet.egress.mapping = flow.mapping_slot;
-  packet.egress.peer = flow.peer;
-  packet.egress.environment_mac = flow.environment_mac;
-  packet.egress.attachment = flow.attachment;
-  packet.verdict = Verdict::kForward;
-}
-
-bool Nat::State::comes_another_way(const Packet& packet, const Flow& flow) {
-  return packet.peer != flow.peer || packet.attachment != flow.attachment;
-}
-
-// Of the narrower of the two attachments, whichever way the SYN goes: segments of both directions cross both. 0: any.
-std::uint16_t Nat::State::largest_mss(const Flow& flow) const {
-  const std::uint16_t inside = options.attachments[flow.attachment].mss;
-  const std::uint16_t outside = options.attachments[tables->interfaces[flow.interface_slot].attachment].mss;
-  return inside == 0 || outside == 0 ? std::max(inside, outside) : std::min(inside, outside);
-}
-
-// Only a packet that opens anew may move a flow to another tunnel peer.
-bool Nat::State::may_come_another_way(Packet& packet) const {
-  if (packet.protocol == Protocol::kTcp && opens_tcp(packet.tcp_flags)) return judge_source(packet);
-  drop_packet(packet, Drop::wrong_tunnel_peer);
-  return false;
-}
-
-void Nat::State::learn_way(const Packet& packet, Flow& flow) {
-  flow.peer = packet.peer;
-  flow.attachment = packet.attachment;
-  flow.environment_mac = packet.environment_mac;
-}
-
-void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
-  FlowCold& cold = flows.cold(number);
-  cold.outbound_packets += flow.outbound_packets;
-  cold.outbound_bytes += flow.outbound_bytes;
-  cold.inbound_packets += flow.inbound_packets;
-  cold.inbound_bytes += flow.inbound_bytes;
-  flow.outbound_packets = flow.inbound_packets = 0;
-  flow.outbound_bytes = flow.inbound_bytes = 0;
 }
 
 void Nat::State::settle_drops(std::span<Packet* const> packets) {

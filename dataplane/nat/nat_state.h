@@ -1,7 +1,7 @@
-// What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, open.cc the opening and
-// closing of flows, limits.cc what tenants may do, answering.cc what senders are told, icmp_errors.cc the errors of
-// others, fragments.cc what is different for fragments, passing.cc what passes between workers, list.cc the view for
-// people.
+// What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, forward.cc the last one of
+// them, open.cc the opening and closing of flows, limits.cc what tenants may do, answering.cc what senders are told,
+// icmp_errors.cc the errors of others, fragments.cc what is different for fragments, passing.cc what passes between
+// workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
@@ -33,8 +33,19 @@ struct Nat::State {
   bool allocate();
 
   // The burst in its stages. `pending` are the packets of the burst that are still on their way.
-  struct Burst;
-  void make_keys(Burst& burst) const;
+  struct Burst {
+    std::array<Packet*, kMaxBurst> packets;
+    std::array<const FlowKey*, kMaxBurst> keys;
+    std::array<std::uint32_t, kMaxBurst> signatures;
+    std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
+    std::size_t size = 0;
+    std::size_t found = 0;
+    bool any_passed_on = false;  ///< another worker's NAT has sent some of them
+    std::array<Packet*, kMaxBurst> errors;
+    std::size_t error_count = 0;
+    Tick now = 0;
+  };
+  void make_keys(Burst& burst, std::span<Packet* const> packets);
   void find_flows(Burst& burst) const;
   void forget_stale_flows(Burst& burst);
   void open_flows(Burst& burst);
@@ -43,7 +54,10 @@ struct Nat::State {
 
   bool judge_segment(Packet& packet, Tick now);
   FlowKey key_of(const Packet& packet) const;
-  static bool comes_another_way(const Packet& packet, const Flow& flow);
+  FlowKey key_here(const Packet& packet) const;  ///< the same, part of the caller
+  static bool comes_another_way(const Packet& packet, const Flow& flow) {
+    return packet.peer != flow.peer || packet.attachment != flow.attachment;
+  }
   bool may_come_another_way(Packet& packet) const;
   static void learn_way(const Packet& packet, Flow& flow);
   void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);

@@ -233,10 +233,13 @@ void TableCompiler::State::fill_subnets(Tables& tables, const config::Table& tab
     if (tables.subnet_by_segment.size() <= attachment) tables.subnet_by_segment.resize(attachment + std::size_t{1});
     tables.subnet_by_segment[attachment].set(subnet.segment.id, slot);
   }
-  tables.interfaces_by_subnet_.resize(tables.subnets.size());
+  tables.first_interfaces_.resize(tables.subnets.size(), Tables::kMissing);
 }
 
 void TableCompiler::State::fill_mappings(Tables& tables, const config::Table& table, const Draft& draft) {
+  std::size_t count = 0;
+  for (const auto& mapping : table.mappings) count += mapping.interfaces.size();
+  tables.interface_by_address.reserve(count);
   for (const auto& mapping : table.mappings) {
     const std::uint32_t slot = draft.mappings.slots.at(identity_of(table, mapping));
     const std::uint32_t subnet_slot = draft.subnets.slots.at(to_number(table.subnets[mapping.subnet].number));
@@ -259,14 +262,14 @@ void TableCompiler::State::fill_mappings(Tables& tables, const config::Table& ta
                                                      .attachment = subnet.attachment,
                                                      .id = interface.id};
       entry.interfaces.push_back(interface_slot);
-      tables.interfaces_by_subnet_[subnet_slot].emplace_back(interface.address.host(), interface_slot);
+      tables.interface_by_address.add(subnet_slot, interface.address, interface_slot, interface.mac);
+      std::uint32_t& first = tables.first_interfaces_[subnet_slot];
+      if (first == Tables::kMissing || interface.address < tables.interfaces[first].address) first = interface_slot;
     }
     entry_at(tables.mapping_numbers, slot) = mapping.number;
     tables.mapping_by_number.set(to_number(mapping.number), slot);
     entry_at(tables.mappings, slot) = std::move(entry);
   }
-  for (auto& interfaces_of_subnet : tables.interfaces_by_subnet_)
-    std::sort(interfaces_of_subnet.begin(), interfaces_of_subnet.end());
 }
 
 TableCompiler::TableCompiler(Options options) : state_(std::make_unique<State>(std::move(options))) {}

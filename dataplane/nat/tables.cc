@@ -16,16 +16,8 @@ const config::TunnelPeer* Tables::find_peer(Ipv4Address address) const {
   return at != peers.end() && at->address == address ? &*at : nullptr;
 }
 
-std::uint32_t Tables::find_interface(std::uint32_t subnet, Ipv4Address address) const {
-  if (subnet >= interfaces_by_subnet_.size()) return kMissing;
-  const auto& sorted = interfaces_by_subnet_[subnet];
-  const auto at = std::lower_bound(sorted.begin(), sorted.end(), std::pair{address.host(), 0U});
-  return at != sorted.end() && at->first == address.host() ? at->second : kMissing;
-}
-
 std::uint32_t Tables::any_interface(std::uint32_t subnet) const {
-  if (subnet >= interfaces_by_subnet_.size() || interfaces_by_subnet_[subnet].empty()) return kMissing;
-  return interfaces_by_subnet_[subnet].front().second;
+  return subnet < first_interfaces_.size() ? first_interfaces_[subnet] : kMissing;
 }
 
 }  // namespace hypernat::dataplane

@@ -9,12 +9,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "config/table.h"
 #include "config/types.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/nat/interface_map.h"
 
 namespace hypernat::dataplane {
 
@@ -98,6 +98,8 @@ struct Tables {
   /// By attachment index (inside ones stay empty): segment id to subnet slot (plain: id 0).
   std::vector<NumberMap> subnet_by_segment;
 
+  InterfaceMap interface_by_address;
+
   /// Numbers by slot, dense, since every packet's key needs one.
   std::vector<MappingNumber> mapping_numbers;
   std::vector<SubnetNumber> subnet_numbers;
@@ -110,16 +112,16 @@ struct Tables {
 
   /// The worker host whose tunnel ends at `address`, or null.
   const config::TunnelPeer* find_peer(Ipv4Address address) const;
-  /// Slot of the interface of `subnet` (slot) that has `address`, or kMissing. Used for ARP and for replies without a
-  /// flow.
-  std::uint32_t find_interface(std::uint32_t subnet, Ipv4Address address) const;
+  /// Slot of the interface of `subnet` (slot) that has `address`, or kMissing.
+  std::uint32_t find_interface(std::uint32_t subnet, Ipv4Address address) const {
+    return interface_by_address.find(subnet, address).slot;
+  }
   /// Slot of some interface of `subnet` (slot), or kMissing when it has none.
   std::uint32_t any_interface(std::uint32_t subnet) const;
 
  private:
   friend class TableCompiler;
-  /// By subnet slot: (host-order address, interface slot), sorted.
-  std::vector<std::vector<std::pair<std::uint32_t, std::uint32_t>>> interfaces_by_subnet_;
+  std::vector<std::uint32_t> first_interfaces_;  ///< by subnet slot: of the lowest address
 };
 
 }  // namespace hypernat::dataplane

@@ -107,60 +107,74 @@ struct Egress {
   std::uint32_t interface = kNone;  ///< outbound: slot in Tables::interfaces (source MAC, subnet, attachment)
   std::uint32_t next_hop = kNone;   ///< index in the worker's Neighbours: outbound on the segment, inbound unused
   std::uint32_t mapping = kNone;    ///< inbound: slot in Tables::mappings (its number names the segment on the wire)
-  Ipv4Address peer;                 ///< inbound: tunnel peer; zero on plain and VLAN attachments
-  MacAddress environment_mac;       ///< inbound
+  Ipv4Address peer{};               ///< inbound: tunnel peer; zero on plain and VLAN attachments
+  MacAddress environment_mac{};     ///< inbound
   std::uint8_t attachment = 0;      ///< inbound: index of the inside attachment
 };
 
-struct Packet {
+/// What may be asked of any packet, however early it died. One cache line, made anew for every packet.
+struct PacketHead {
   // Set by receive.
   std::uint8_t* frame = nullptr;  ///< first byte of the Ethernet frame
-  std::uint32_t length = 0;       ///< bytes of the frame
-  std::uint16_t port = 0;         ///< device port it came in on
 
   // Set by parse (attach): headers are whole, lengths agree, the IPv4 header checksum holds. Of a fragment nothing
   // behind the IPv4 header is read; its ports and flags are set by gather (fragments/gathering.h).
-  Side side = Side::kInside;
-  std::uint8_t attachment = 0;  ///< index of the attachment it came in on
-  std::uint32_t slot = kNone;   ///< inside: slot in Tables::mappings; outside: slot in Tables::subnets
-  Ipv4Header* ip = nullptr;     ///< the packet inside the attachment's encapsulation
-  std::uint8_t* l4 = nullptr;   ///< first byte behind the IPv4 header and its options
-  std::uint16_t l4_length = 0;  ///< bytes from `l4` to the end by the IPv4 total length (padding lies beyond)
-  Protocol protocol = Protocol::kUdp;
-  Content content = Content::kDatagram;
-  std::uint8_t tcp_flags = 0;
+  Ipv4Header* ip = nullptr;    ///< the packet inside the attachment's encapsulation
+  std::uint8_t* l4 = nullptr;  ///< first byte behind the IPv4 header and its options
+  std::uint32_t length = 0;    ///< bytes of the frame; set by receive
+  std::uint32_t slot = kNone;  ///< inside: slot in Tables::mappings; outside: slot in Tables::subnets
   Ipv4Address src;
   Ipv4Address dst;
   L4Port src_port;  ///< ICMP echo: the identifier, in both
   L4Port dst_port;
-  Ipv4Address peer;            ///< inside tunnels: the outer source address
+  std::uint16_t l4_length = 0;  ///< bytes from `l4` to the end by the IPv4 total length (padding lies beyond)
+  std::uint16_t port = 0;       ///< device port it came in on; set by receive
+  Side side = Side::kInside;
+  std::uint8_t attachment = 0;  ///< index of the attachment it came in on
+  Protocol protocol = Protocol::kUdp;
+  std::uint8_t tcp_flags = 0;
+  Content content = Content::kDatagram;
+  Fragment fragment = Fragment::kWhole;
+  bool gathered = false;  ///< set by gather, of fragments only: `datagram` is known
+
+  // Set by whichever stage decides.
+  bool opened = false;  ///< this packet opened the flow
+  Verdict verdict = Verdict::kPending;
+  Drop drop{};
+  std::uint16_t rule = 0xffff;  ///< index of the egress rule that permitted the opening
+  std::uint32_t flow = kNone;   ///< index in the worker's flows; set by find and open
+};
+static_assert(sizeof(PacketHead) == 64);
+
+struct Packet : PacketHead {
+  // Set by parse: of frames on a segment.
+  Ipv4Address peer;            ///< tunnels: the outer source address; zero without
   MacAddress environment_mac;  ///< inside: the source MAC of the (inner) frame
 
-  Fragment fragment = Fragment::kWhole;
-
-  // Set by gather, of fragments only.
-  bool gathered = false;  ///< `datagram` is known
+  // Set by gather.
   DatagramMark datagram;
 
   // Set by home; of fragments by gather.
   std::uint32_t toeplitz = 0;
 
-  // Set by receive when another worker passed it on; set anew by open when it is passed on from here.
+  // Set by receive: not kAtHome when another worker passed it on; set anew by open when it is passed on from here.
   Pass pass;
 
   // Set by find and open.
   FlowKey key{};
   std::uint32_t signature = 0;
-  std::uint32_t flow = kNone;   ///< index in the worker's flows
-  std::uint16_t rule = 0xffff;  ///< index of the egress rule that permitted the opening
-  bool opened = false;          ///< this packet opened the flow
 
-  // Set by whichever stage decides.
-  Verdict verdict = Verdict::kPending;
-  Drop drop{};
-  PacketAnswer answer;
+  // Set with the verdict: kForward and kAnswered.
   Egress egress;
+  PacketAnswer answer;
 };
+
+/// For the next packet: everything that a stage may read before another one has set it.
+inline void begin(Packet& packet) {
+  static_cast<PacketHead&>(packet) = {};
+  packet.pass = {};
+  packet.signature = 0;
+}
 
 inline bool is_fragment(const Packet& packet) {
   return packet.fragment != Fragment::kWhole;

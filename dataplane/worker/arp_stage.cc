@@ -79,7 +79,7 @@ void ArpStage::answer(const ArpMessage& request, const MacAddress& ours, const A
                          .target = request.sender};
   Outgoing outgoing;
   outgoing.attachment = place.attachment->index;
-  outgoing.headers = {.src = ours, .dst = request.sender_mac, .ether_type = kEtherTypeArp};
+  outgoing.headers = {.src = ours, .dst = request.sender_mac, .type = PayloadType::kArp};
   if (place.slot == kNone) {
     outgoing.layer = Layer::kUnderlay;
   } else {
@@ -110,7 +110,7 @@ void ArpStage::ask_underlay(const Neighbour& neighbour, Tick now) {
   outgoing.layer = Layer::kUnderlay;
   outgoing.headers = {.src = attachment.port_mac,
                       .dst = asks_owner(neighbour) ? neighbour.at.mac : MacAddress::broadcast(),
-                      .ether_type = kEtherTypeArp};
+                      .type = PayloadType::kArp};
   say({.sender_mac = attachment.port_mac, .sender = attachment.address, .target = neighbour.address}, outgoing, now);
 }
 
@@ -129,7 +129,7 @@ void ArpStage::ask_segment(const Neighbour& neighbour, const Tables& tables, Tic
   outgoing.tenant = from.tenant;
   outgoing.headers = {.src = from.mac,
                       .dst = neighbour.at.mac,
-                      .ether_type = kEtherTypeArp,
+                      .type = PayloadType::kArp,
                       .segment_id = from.segment_id,
                       .tunnel_end = neighbour.at.vtep};
   say(request, outgoing, now);
@@ -141,7 +141,7 @@ void ArpStage::announce_underlays(Tick now) {
     Outgoing outgoing;
     outgoing.attachment = attachment.index;
     outgoing.layer = Layer::kUnderlay;
-    outgoing.headers = {.src = attachment.port_mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp};
+    outgoing.headers = {.src = attachment.port_mac, .dst = MacAddress::broadcast(), .type = PayloadType::kArp};
     say({.sender_mac = attachment.port_mac, .sender = attachment.address, .target = attachment.address}, outgoing, now);
   }
 }
@@ -160,7 +160,7 @@ void ArpStage::say_to_segment(const ArpMessage& message, const InterfaceEntry& f
   outgoing.attachment = from.attachment;
   outgoing.tenant = tenant;
   outgoing.headers = {
-      .src = from.mac, .dst = MacAddress::broadcast(), .ether_type = kEtherTypeArp, .segment_id = from.segment_id};
+      .src = from.mac, .dst = MacAddress::broadcast(), .type = PayloadType::kArp, .segment_id = from.segment_id};
   if (!around_.attachments[from.attachment].is_tunnel()) return say(message, outgoing, now);
   for (const Ipv4Address vtep : tables.subnets[from.subnet].vteps) {
     outgoing.headers.tunnel_end = vtep;

@@ -59,6 +59,7 @@ class BufferMark {
   }
   bool is_on(const rte_mbuf& mbuf) const { return (mbuf.ol_flags & flag_) != 0; }
   Value read(const rte_mbuf& mbuf) const { return *RTE_MBUF_DYNFIELD(&mbuf, offset_, const Value*); }
+  std::uint64_t flag() const { return flag_; }  ///< in ol_flags
   void clear(rte_mbuf& mbuf) const { mbuf.ol_flags &= ~flag_; }
 
  private:

@@ -10,22 +10,9 @@
 namespace hypernat::dataplane {
 namespace {
 
-// Tells the device what `encapsulate` left out. The buffer's flags are nobody else's by now.
-void leave_to_device(const Attachment& attachment, DeviceWrites device, const FrameHeaders& headers, rte_mbuf& mbuf) {
-  if (attachment.is_tunnel() && device.has(DeviceWrites::kOuterChecksum)) {
-    mbuf.tx_offload = 0;
-    mbuf.l2_len = sizeof(EthernetHeader);
-    mbuf.l3_len = sizeof(Ipv4Header);
-    mbuf.ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-  } else if (attachment.encapsulation == Encapsulation::kVlan && device.has(DeviceWrites::kVlanTag)) {
-    mbuf.vlan_tci = static_cast<std::uint16_t>(headers.segment_id);
-    mbuf.ol_flags |= RTE_MBUF_F_TX_VLAN;
-  }
-}
-
 // What it is of its datagram. Of ARP there is only the whole.
 Fragment fragment_of(const Outgoing& outgoing) {
-  if (outgoing.headers.ether_type != kEtherTypeIpv4) return Fragment::kWhole;
+  if (outgoing.headers.type != PayloadType::kIpv4) return Fragment::kWhole;
   const std::uint16_t field = rte_pktmbuf_mtod(outgoing.mbuf, const Ipv4Header*)->fragment_be;
   if ((field & swap16(kIpv4FragmentOffset)) != 0) return Fragment::kLater;
   return (field & swap16(kIpv4MoreFragments)) != 0 ? Fragment::kFirst : Fragment::kWhole;
@@ -54,8 +41,7 @@ Sender::~Sender() {
 }
 
 Fate Sender::send(Outgoing& outgoing, Tick now) {
-  if (rte_pktmbuf_data_len(outgoing.mbuf) > attachments_[outgoing.attachment].mtu) return cut(outgoing, now);
-  return send_fitting(outgoing, now);
+  return dispatch(outgoing, now);
 }
 
 // Into pieces that fit. All buffers are had before the packet is touched: it leaves in whole or not at all. What may
@@ -65,7 +51,7 @@ Fate Sender::cut(Outgoing& outgoing, Tick now) {
   rte_mbuf* whole = outgoing.mbuf;
   auto* bytes = rte_pktmbuf_mtod(whole, std::uint8_t*);
   const bool may =
-      outgoing.headers.ether_type == kEtherTypeIpv4 && Cutting::may_cut(*reinterpret_cast<Ipv4Header*>(bytes));
+      outgoing.headers.type == PayloadType::kIpv4 && Cutting::may_cut(*reinterpret_cast<Ipv4Header*>(bytes));
   if (!may) return die(whole, Drop::too_big);
   renumber(outgoing);
   const std::uint16_t mtu = attachments_[outgoing.attachment].mtu;
@@ -84,11 +70,11 @@ Fate Sender::cut(Outgoing& outgoing, Tick now) {
   }
   cutting.shorten();
   rte_pktmbuf_trim(whole, static_cast<std::uint16_t>(rte_pktmbuf_data_len(whole) - cutting.length_of(0)));
-  const Fate fate = send_fitting(outgoing, now);
+  const Fate fate = send(outgoing, now);
   for (std::size_t piece = 1; piece < cutting.pieces(); ++piece) {
     Outgoing next = outgoing;
     next.mbuf = pieces[piece];
-    send_fitting(next, now);
+    send(next, now);
   }
   return fate;
 }
@@ -106,36 +92,10 @@ void Sender::renumber(const Outgoing& outgoing) {
                                                        .protocol = static_cast<Protocol>(ip.protocol)}));
 }
 
-Fate Sender::send_fitting(Outgoing& outgoing, Tick now) {
-  const Obstacle obstacle = resolve(outgoing, now);
-  if (obstacle.none()) return transmit(outgoing);
-  if (obstacle.next_hops_full) return die(outgoing.mbuf, Drop::next_hop_table_full);
-  return hold(outgoing, obstacle.waits_for);
-}
-
-// Fills in what the next hop and the underlay know, as far as they do.
-Sender::Obstacle Sender::resolve(Outgoing& outgoing, Tick now) {
-  if (outgoing.next_hop != kNone) {
-    const Neighbour& neighbour = neighbours_[outgoing.next_hop];
-    if (!neighbour.usable()) {
-      neighbours_.want(outgoing.next_hop, now);
-      return {.waits_for = outgoing.next_hop};
-    }
-    outgoing.headers.dst = neighbour.at.mac;
-    outgoing.headers.tunnel_end = neighbour.at.vtep;
-    outgoing.next_hop = kNone;
-  }
-  const Attachment& attachment = attachments_[outgoing.attachment];
-  if (!attachment.is_tunnel() || outgoing.layer == Layer::kUnderlay) return {};
-  const std::uint32_t hop = underlay_.find(attachment, outgoing.headers.tunnel_end);
-  if (hop == kNone) return {.next_hops_full = true};
-  const Neighbour& neighbour = neighbours_[hop];
-  if (!neighbour.usable()) {
-    neighbours_.want(hop, now);
-    return {.waits_for = hop};
-  }
-  outgoing.headers.underlay_mac = neighbour.at.mac;
-  return {};
+// For a neighbour that does not answer, or not yet.
+Fate Sender::wait(const Outgoing& outgoing, std::uint32_t neighbour, Tick now) {
+  neighbours_.want(neighbour, now);
+  return hold(outgoing, neighbour);
 }
 
 Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
@@ -171,36 +131,22 @@ void Sender::recheck_held(Tick now) {
   account_.held.set(held_.size());
 }
 
-Fate Sender::transmit(const Outgoing& outgoing) {
-  const Attachment& attachment = attachments_[outgoing.attachment];
-  rte_mbuf* mbuf = outgoing.mbuf;
-  const bool bare = outgoing.layer == Layer::kUnderlay;
-  const DeviceWrites device = paths_[attachment.port].device_writes;
-  const std::uint32_t bytes = bare ? std::uint32_t{sizeof(EthernetHeader)} : frame_header_bytes(attachment, device);
-  if (rte_pktmbuf_headroom(mbuf) < bytes) return die(mbuf, Drop::no_buffer);
-  auto* payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-  if (bare) {
-    prepend_ethernet({.dst = outgoing.headers.dst.bytes,
-                      .src = outgoing.headers.src.bytes,
-                      .ether_type_be = swap16(outgoing.headers.ether_type)},
-                     payload);
-  } else {
-    encapsulate(attachment, device, outgoing.headers, payload, rte_pktmbuf_data_len(mbuf));
-    leave_to_device(attachment, device, outgoing.headers, *mbuf);
+// Tells the device what `encapsulate` left out. The buffer's flags are nobody else's by now.
+void Sender::leave_to_device(const Attachment& attachment, DeviceWrites device, const Outgoing& outgoing) {
+  rte_mbuf& mbuf = *outgoing.mbuf;
+  if (attachment.is_tunnel() && device.has(DeviceWrites::kOuterChecksum)) {
+    mbuf.tx_offload = 0;
+    mbuf.l2_len = sizeof(EthernetHeader);
+    mbuf.l3_len = sizeof(Ipv4Header);
+    mbuf.ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+  } else if (attachment.encapsulation == Encapsulation::kVlan && device.has(DeviceWrites::kVlanTag)) {
+    mbuf.vlan_tci = static_cast<std::uint16_t>(outgoing.headers.segment_id);
+    mbuf.ol_flags |= RTE_MBUF_F_TX_VLAN;
   }
-  rte_pktmbuf_prepend(mbuf, static_cast<std::uint16_t>(bytes));
-  push(attachment.port, mbuf);
-  return {.kind = Fate::Kind::kSent};
 }
 
 void Sender::send_finished(std::uint16_t port, rte_mbuf* frame) {
   push(port, frame);
-}
-
-void Sender::push(std::uint16_t port, rte_mbuf* frame) {
-  Buffer& buffer = buffers_[port];
-  buffer.frames[buffer.size++] = frame;
-  if (buffer.size == buffer.frames.size()) flush(port);
 }
 
 void Sender::flush() {

@@ -59,10 +59,11 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   record.opened = packet.opened;
   record.verdict = packet.verdict;
   record.drop = packet.drop;
-  record.answer = packet.answer.kind;
+  if (packet.verdict == Verdict::kAnswered) record.answer = packet.answer.kind;
   record.pass = packet.pass.kind;
   record.to_worker = packet.pass.kind == PassKind::kAtHome ? record.home : packet.pass.to;
-  const Egress& egress = packet.egress;
+  const bool leaves = packet.verdict == Verdict::kForward || packet.verdict == Verdict::kAnswered;
+  const Egress egress = leaves ? packet.egress : Egress{};
   record.interface = egress.interface;
   if (packet.slot != kNone && packet.side == Side::kInside) {
     record.mapping = packet.slot;

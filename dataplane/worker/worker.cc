@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "dataplane/attach/decapsulate.h"
-#include "dataplane/nat/answer.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -24,6 +23,10 @@ bool checksum_is_bad(const rte_mbuf& mbuf) {
   return (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
          (mbuf.ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD;
 }
+
+// What a device did to a frame that has to be undone, or said of it that kills it.
+constexpr std::uint64_t kUnusualFlags =
+    RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_L4_CKSUM_BAD | RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD;
 
 // Between two looks through all neighbours: far less than it takes to ask one again.
 constexpr Tick kBetweenLooks = 8;
@@ -48,6 +51,7 @@ Worker::Worker(const Options& options, const Surroundings& around)
             .pool = around.pool,
             .tenants = options.sender.tenants,
             .others = static_cast<std::uint16_t>(around.home.workers() - 1)}),
+      unusual_flags_(kUnusualFlags | around.pass_mark.flag()),
       to_hand_over_(options.to_workers.size()),
       announcements_(options.interfaces),
       trace_(options.trace_records) {
@@ -55,6 +59,7 @@ Worker::Worker(const Options& options, const Surroundings& around)
   for (const bool hashes : options.device_hashes) {
     hashes_.emplace_back(hashes ? HashTrust::kComparing : HashTrust::kUnused);
   }
+  ingress_.reserve(hashes_.size());
 }
 
 Worker::~Worker() {
@@ -107,6 +112,9 @@ void Worker::adopt_tables() {
   if (published == tables_) return;
   nat_->switch_tables(*published);
   tables_ = published;
+  ingress_.clear();
+  for (std::uint16_t port = 0; port < hashes_.size(); ++port)
+    ingress_.emplace_back(around_.attachments, *tables_, port);
   announcements_.add(published->new_interfaces);
   adopted_.store(published, std::memory_order_release);
 }
@@ -163,44 +171,45 @@ void Worker::describe(Burst& burst) {
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     Packet& packet = burst.packets[i];
     rte_mbuf*& mbuf = burst.mbufs[i];
-    packet = Packet{};
-    if (mbuf->nb_segs != 1 && rte_pktmbuf_linearize(mbuf) != 0) drop_packet(packet, Drop::scattered);
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-      // Some drivers always take the tag off; the attachment wants it where it was. Handed over, it is in the frame.
-      if (rte_vlan_insert(&mbuf) != 0) drop_packet(packet, Drop::no_buffer);
-      mbuf->ol_flags &= ~std::uint64_t{RTE_MBUF_F_RX_VLAN_STRIPPED};
-    }
+    begin(packet);
+    if (mbuf->nb_segs != 1 || (mbuf->ol_flags & unusual_flags_) != 0) describe_unusual(packet, mbuf);
     packet.frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     packet.length = rte_pktmbuf_data_len(mbuf);
     packet.port = options_.port_of_device[mbuf->port];
-    if (around_.pass_mark.is_on(*mbuf)) {
-      packet.pass = around_.pass_mark.read(*mbuf);
-      around_.pass_mark.clear(*mbuf);
-    }
-    if (checksum_is_bad(*mbuf)) drop_packet(packet, Drop::bad_l4_checksum);
   }
 }
 
-void Worker::parse(Burst& burst, Tick now) {
-  burst.fragments = 0;
-  for (std::uint32_t i = 0; i < burst.size; ++i) {
-    Packet& packet = burst.packets[i];
-    if (packet.verdict != Verdict::kPending) continue;
-    const Parsed parsed = decapsulate(packet, around_.attachments, *tables_);
-    if (parsed != Parsed::kArp) {
-      burst.fragments += parsed == Parsed::kFragment ? 1 : 0;
-      continue;
-    }
-    const ArpOrigin origin = burst.origin == Origin::kDevice ? ArpOrigin::kDevice : ArpOrigin::kOtherWorker;
-    const ArpStage::Heard heard = arp_.hear(packet, *tables_, now, origin);
-    recheck_held_ |= heard.learned;
-    if (!heard.sound) {
-      drop_packet(packet, Drop::bad_arp);
-      continue;
-    }
-    if (heard.tell_others) copy_to_others(*burst.mbufs[i]);
-    packet.verdict = Verdict::kConsumed;
+void Worker::describe_unusual(Packet& packet, rte_mbuf*& mbuf) {
+  if (mbuf->nb_segs != 1 && rte_pktmbuf_linearize(mbuf) != 0) drop_packet(packet, Drop::scattered);
+  if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+    // Some drivers always take the tag off; the attachment wants it where it was. Handed over, it is in the frame.
+    if (rte_vlan_insert(&mbuf) != 0) drop_packet(packet, Drop::no_buffer);
+    mbuf->ol_flags &= ~std::uint64_t{RTE_MBUF_F_RX_VLAN_STRIPPED};
   }
+  if (around_.pass_mark.is_on(*mbuf)) {
+    packet.pass = around_.pass_mark.read(*mbuf);
+    around_.pass_mark.clear(*mbuf);
+  }
+  if (checksum_is_bad(*mbuf)) drop_packet(packet, Drop::bad_l4_checksum);
+}
+
+void Worker::parse(Burst& burst, Tick now) {
+  std::array<Parsed, kMaxBurst> parsed;
+  burst.fragments = 0;
+  if (decapsulate(std::span(burst.packets).first(burst.size), ingress_, parsed) == 0) return;
+  for (std::uint32_t i = 0; i < burst.size; ++i) {
+    if (parsed[i] == Parsed::kFragment) ++burst.fragments;
+    if (parsed[i] == Parsed::kArp) hear_arp(burst.packets[i], *burst.mbufs[i], burst.origin, now);
+  }
+}
+
+void Worker::hear_arp(Packet& packet, const rte_mbuf& mbuf, Origin from, Tick now) {
+  const ArpOrigin origin = from == Origin::kDevice ? ArpOrigin::kDevice : ArpOrigin::kOtherWorker;
+  const ArpStage::Heard heard = arp_.hear(packet, *tables_, now, origin);
+  recheck_held_ |= heard.learned;
+  if (!heard.sound) return drop_packet(packet, Drop::bad_arp);
+  if (heard.tell_others) copy_to_others(mbuf);
+  packet.verdict = Verdict::kConsumed;
 }
 
 // Here and not at home, so that a flood does not even fill the rings; where a packet came in, so that it counts once.
@@ -240,47 +249,10 @@ void Worker::translate(Burst& burst, Tick now) {
   std::array<Packet*, kMaxBurst> at_home;
   std::size_t count = 0;
   for (std::uint32_t i = 0; i < burst.size; ++i) {
-    if (burst.packets[i].verdict == Verdict::kPending) at_home[count++] = &burst.packets[i];
+    at_home[count] = &burst.packets[i];
+    count += burst.packets[i].verdict == Verdict::kPending ? 1 : 0;
   }
   if (count > 0) nat_->translate({at_home.data(), count}, now);
-}
-
-void Worker::leave(Burst& burst, Tick now) {
-  const TraceFilter* filter = around_.orders.trace.load(std::memory_order_acquire);
-  const Instant at{.tick = now, .monotonic_ns = filter == nullptr ? 0 : monotonic_ns()};
-  for (std::uint32_t i = 0; i < burst.size; ++i) {
-    const Packet& packet = burst.packets[i];
-    rte_mbuf* mbuf = burst.mbufs[i];
-    TraceRecord trace_record;
-    if (filter != nullptr) record(packet, at, trace_record);
-    Fate fate{};
-    switch (packet.verdict) {
-      case Verdict::kForward:
-        fate = forward(packet, mbuf, now);
-        break;
-      case Verdict::kDrop:
-        nat_->lost(packet.pass);
-        sender_.drop(mbuf, packet.drop);
-        break;
-      case Verdict::kAnswered:
-        answer(packet, now);
-        sender_.drop(mbuf, packet.drop);
-        break;
-      case Verdict::kHandedOver:
-        hand_over(packet, mbuf);
-        break;
-      case Verdict::kConsumed:
-        account_.consumed.add();
-        rte_pktmbuf_free(mbuf);
-        break;
-      case Verdict::kHeld:
-        break;
-      case Verdict::kPending:
-        assert(false);
-        break;
-    }
-    if (filter != nullptr) keep_record(trace_record, *filter, fate);
-  }
 }
 
 // One worker speaks for all. An announcement that waits for its tunnel's underlay has the next one wait for a moment,
@@ -345,56 +317,6 @@ void Worker::answer_mailbox(Tick now) {
         break;
     }
   });
-}
-
-// Outbound by the flow's interface and next hop; inbound to the environment's own peer and MAC; answers either way.
-Outgoing Worker::outgoing_of(const Packet& packet) const {
-  const Egress& egress = packet.egress;
-  Outgoing outgoing;
-  outgoing.headers.entropy = packet.signature;
-  if (egress.interface != kNone) {
-    const InterfaceEntry& interface = tables_->interfaces[egress.interface];
-    outgoing.attachment = interface.attachment;
-    outgoing.headers.src = interface.mac;
-    outgoing.headers.segment_id = interface.segment_id;
-    outgoing.next_hop = egress.next_hop;
-    outgoing.tenant = interface.tenant;
-  } else {
-    outgoing.attachment = egress.attachment;
-    outgoing.headers.src = around_.attachments.gateway_mac();
-    outgoing.headers.dst = egress.environment_mac;
-    outgoing.headers.segment_id = to_number(tables_->mapping_numbers[egress.mapping]);
-    outgoing.headers.tunnel_end = egress.peer;
-    outgoing.tenant = tables_->mappings[egress.mapping].tenant;
-  }
-  return outgoing;
-}
-
-// The frame shrinks to the IPv4 packet: encapsulation before it and padding behind it are gone.
-Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
-  mbuf->data_off =
-      static_cast<std::uint16_t>(mbuf->data_off + (reinterpret_cast<const std::uint8_t*>(packet.ip) - packet.frame));
-  mbuf->data_len = swap16(packet.ip->total_length_be);
-  mbuf->pkt_len = mbuf->data_len;
-  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-  Outgoing outgoing = outgoing_of(packet);
-  outgoing.mbuf = mbuf;
-  return sender_.send(outgoing, now);
-}
-
-void Worker::answer(const Packet& packet, Tick now) {
-  account_.originated.add();
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(around_.pool);
-  auto* bytes = mbuf == nullptr ? nullptr : reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(mbuf, kMaxAnswerBytes));
-  if (bytes == nullptr) {
-    sender_.drop(mbuf, Drop::no_buffer);
-    return;
-  }
-  const std::size_t length = build_answer(packet, std::span<std::uint8_t, kMaxAnswerBytes>(bytes, kMaxAnswerBytes));
-  rte_pktmbuf_trim(mbuf, static_cast<std::uint16_t>(kMaxAnswerBytes - length));
-  Outgoing outgoing = outgoing_of(packet);
-  outgoing.mbuf = mbuf;
-  sender_.send(outgoing, now);
 }
 
 }  // namespace hypernat::dataplane

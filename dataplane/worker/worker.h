@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "dataplane/attach/attachments.h"
+#include "dataplane/attach/decapsulate.h"
 #include "dataplane/attach/neighbours.h"
 #include "dataplane/flow/home.h"
 #include "dataplane/fragments/gathering.h"
@@ -130,12 +131,16 @@ class Worker {
   std::uint32_t take_finished(rte_ring* ring);
   void journey(Burst& burst, Tick now);
   void describe(Burst& burst);
+  void describe_unusual(Packet& packet, rte_mbuf*& mbuf);
   void parse(Burst& burst, Tick now);
+  void hear_arp(Packet& packet, const rte_mbuf& mbuf, Origin from, Tick now);
   void admit(Burst& burst, Tick now);
   void gather(Burst& burst, Tick now);
   void go_home(Burst& burst);
   void translate(Burst& burst, Tick now);
   void leave(Burst& burst, Tick now);
+  void leave_watched(Burst& burst, const TraceFilter& filter, Tick now);
+  void end(const Packet& packet, rte_mbuf* mbuf, Tick now);
   void keep_up(Tick now);
   void announce(Tick now);
   void answer_mailbox(Tick now);
@@ -168,6 +173,8 @@ class Worker {
   std::unique_ptr<Nat> nat_;
   std::unique_ptr<Gathering> gathering_;
   std::vector<DeviceHash> hashes_;  ///< by port
+  std::vector<Ingress> ingress_;    ///< likewise, of the tables in use
+  std::uint64_t unusual_flags_;     ///< of mbufs that take more than a look to describe
   std::vector<HandOver> to_hand_over_;
   Burst burst_;
   bool recheck_held_ = false;  ///< a neighbour answered since the last look

@@ -124,7 +124,7 @@ AttachWorld::Received AttachWorld::receive(std::uint16_t port, const craft::Byte
   received.packet.frame = received.buffer.get();
   received.packet.length = static_cast<std::uint32_t>(frame.size());
   received.packet.port = port;
-  received.parsed = decapsulate(received.packet, attachments, *tables);
+  received.parsed = decapsulate(received.packet, Ingress(attachments, *tables, received.packet.port));
   return received;
 }
 

@@ -156,7 +156,7 @@ void PacketWorld::receive(std::uint16_t port, const Bytes& frame) {
   packet.frame = arrival->buffer.get();
   packet.length = static_cast<std::uint32_t>(frame.size());
   packet.port = port;
-  const Parsed parsed = decapsulate(packet, site().attach.attachments, *site().attach.tables);
+  const Parsed parsed = decapsulate(packet, Ingress(site().attach.attachments, *site().attach.tables, packet.port));
   require(arrival->is_as_it_came(), "parsing changes nothing");
   require((parsed == Parsed::kDropped) == (packet.verdict == Verdict::kDrop), "what the parser drops has a reason");
   switch (parsed) {
