@@ -111,14 +111,8 @@ TEST(NewFlowLimit, counts_a_syn_that_opens_a_closed_connection_anew) {
   EXPECT_EQ(world.open_flows(), 1U);
 }
 
-// Whether the nth query is at home at the first worker.
 bool is_the_first_workers(const NatWorld& world, std::uint32_t n) {
-  const craft::Seen seen = craft::look_at(query(n).bytes());
-  const Home& home = world.home();
-  return home.worker_of(home.hash({.src = parse_ipv4_address(seen.src).value(),
-                                   .dst = parse_ipv4_address(seen.dst).value(),
-                                   .src_port = L4Port::from_host(seen.src_port),
-                                   .dst_port = L4Port::from_host(seen.dst_port)})) == 0;
+  return world.home_of(query(n)) == 0;
 }
 
 // The first worker has no port left towards the server, so that it passes openings on to the other one, which has all

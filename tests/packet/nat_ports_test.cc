@@ -108,11 +108,7 @@ TEST_P(PortsOfOneHome, are_those_of_all_workers_to_the_very_last) {
   const auto at_home = [&] {
     for (;;) {
       const craft::Datagram datagram = nth(n++);
-      const HomeTuple tuple{.src = parse_ipv4_address(datagram.ip.src).value(),
-                            .dst = parse_ipv4_address(datagram.ip.dst).value(),
-                            .src_port = L4Port::from_host(std::get<Udp>(datagram.l4).src),
-                            .dst_port = L4Port::from_host(std::get<Udp>(datagram.l4).dst)};
-      if (world.home().worker_of(world.home().hash(tuple)) == 0) return datagram;
+      if (world.home_of(datagram) == 0) return datagram;
     }
   };
   std::set<std::uint16_t> taken;

@@ -16,31 +16,19 @@ Ipv4Prefix prefix_of(const std::string& text) {
   return parse_ipv4_prefix(text).value();
 }
 
-config::Route route(const std::string& prefix, config::RouteTarget target) {
-  return {.prefix = prefix_of(prefix), .target = target};
-}
-
-config::Subnet subnet(std::uint32_t number, std::uint32_t tenant) {
-  return {.number = SubnetNumber{number},
-          .id = "subnet-" + std::to_string(number),
-          .tenant = tenant,
-          .prefix = prefix_of("10.0.1.0/24"),
-          .segment = {.attachment = "tenants", .id = 5000 + number},
-          .router = address_of("10.0.1.1"),
-          .vteps = {address_of("198.51.100.11")},
-          .route_set = 0};
-}
-
-config::Interface interface(std::uint64_t uid, const std::string& address) {
-  return {.id = "eni-" + std::to_string(uid),
-          .uid = uid,
-          .address = address_of(address),
-          .mac = {{2, 0, 0, 1, 0, static_cast<std::uint8_t>(uid)}}};
-}
-
 NatSecret secret_of(std::uint64_t seed) {
   return {.hash = {seed * 0x9e3779b97f4a7c15, seed * 0xbf58476d1ce4e5b9, seed * 0x94d049bb133111eb, seed + 1},
           .random = {seed * 0xd6e8feb86659fd93, seed * 0xa0761d6478bd642f}};
+}
+
+Ipv4Address address_at(std::span<const std::uint8_t> bytes, std::size_t at) {
+  return Ipv4Address::of(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+}
+HomeTuple ends_of(const craft::Bytes& bytes, const craft::Seen& seen) {
+  return {.src = address_at(bytes, 12),
+          .dst = address_at(bytes, 16),
+          .src_port = L4Port::from_host(seen.src_port),
+          .dst_port = L4Port::from_host(seen.dst_port)};
 }
 
 // The ends of the flow that a packet belongs to, as a packet of it in that direction has them: of an ICMP error those
@@ -49,60 +37,25 @@ struct Tuple {
   HomeTuple ends;
   Protocol protocol{};
   Content content{};
+  std::uint8_t tcp_flags = 0;
 };
 Tuple tuple_of(const craft::Bytes& bytes) {
   const auto quote = craft::quote_in(bytes);
-  const craft::Seen seen = quote ? craft::look_at_start(*quote) : craft::look_at(bytes);
-  const HomeTuple ends{.src = address_of(seen.src),
-                       .dst = address_of(seen.dst),
-                       .src_port = L4Port::from_host(seen.src_port),
-                       .dst_port = L4Port::from_host(seen.dst_port)};
-  if (!quote) return {.ends = ends, .protocol = Protocol{seen.protocol}, .content = Content::kDatagram};
+  if (!quote) {
+    const craft::Seen seen = craft::look_at(bytes);
+    return {.ends = ends_of(bytes, seen),
+            .protocol = Protocol{seen.protocol},
+            .content = Content::kDatagram,
+            .tcp_flags = seen.tcp_flags};
+  }
+  const craft::Seen seen = craft::look_at_start(*quote);
+  const HomeTuple ends = ends_of(*quote, seen);
   return {.ends = {.src = ends.dst, .dst = ends.src, .src_port = ends.dst_port, .dst_port = ends.src_port},
           .protocol = Protocol{seen.protocol},
           .content = Content::kError};
 }
 
 }  // namespace
-
-config::Table two_tenants() {
-  constexpr auto kAnyPort = std::uint16_t{0xffff};
-  config::Table table;
-  table.epoch = table.generation = 1;
-  table.peers = {{.name = "wh1", .address = address_of("192.0.2.11"), .block = prefix_of("100.64.0.0/20")},
-                 {.name = "wh2", .address = address_of("192.0.2.12"), .block = prefix_of("100.64.16.0/20")}};
-  table.tenants = {{.account = "111111111111", .number = 1}, {.account = "222222222222", .number = 2}};
-  table.route_sets = {
-      {.routes = {route("0.0.0.0/0", config::RouteTarget::kRouter), route("10.0.0.0/16", config::RouteTarget::kRouter),
-                  route("10.0.1.0/24", config::RouteTarget::kLocal),
-                  route("10.9.0.0/16", config::RouteTarget::kBlackhole)}}};
-  const Ipv4Prefix vpc = prefix_of("10.0.0.0/16");
-  table.rule_sets = {
-      {.rules = {{.protocol = -1, .first_port = 0, .last_port = kAnyPort, .destination = prefix_of("0.0.0.0/0")}}},
-      {.rules = {{.protocol = 6, .first_port = 80, .last_port = 80, .destination = vpc},
-                 {.protocol = 17, .first_port = 53, .last_port = 53, .destination = vpc},
-                 {.protocol = 1, .first_port = 8, .last_port = config::kAnyIcmp, .destination = vpc}}}};
-  table.subnets = {subnet(1, 0), subnet(2, 1)};
-  table.mappings = {{.number = MappingNumber{1},
-                     .uid = 101,
-                     .tenant = 0,
-                     .subnet = 0,
-                     .rule_set = 0,
-                     .interfaces = {interface(1, "10.0.1.20")}},
-                    {.number = MappingNumber{2},
-                     .uid = 102,
-                     .tenant = 0,
-                     .subnet = 0,
-                     .rule_set = 1,
-                     .interfaces = {interface(2, "10.0.1.21")}},
-                    {.number = MappingNumber{3},
-                     .uid = 103,
-                     .tenant = 1,
-                     .subnet = 1,
-                     .rule_set = 0,
-                     .interfaces = {interface(3, "10.0.1.20")}}};
-  return table;
-}
 
 std::string Outcome::text() const {
   switch (verdict) {
@@ -121,7 +74,11 @@ std::string Outcome::text() const {
 
 // A packet in a buffer of exactly its size, and its descriptor as the parse stage would have filled it.
 struct NatWorld::Delivery {
-  Arrival arrival;
+  Side side;
+  Environment from;
+  std::uint32_t subnet;
+  craft::Bytes sent;
+  Tuple tuple;
   std::unique_ptr<std::uint8_t[]> buffer;
   Packet packet;
   std::uint16_t worker = 0;
@@ -208,47 +165,50 @@ void NatWorld::pass(Tick milliseconds) {
 }
 
 std::shared_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) const {
-  const craft::Bytes bytes = arrival.datagram.bytes();
   auto delivery = std::make_shared<Delivery>();
-  delivery->arrival = arrival;
+  delivery->side = arrival.side;
+  delivery->from = arrival.from;
+  delivery->subnet = arrival.subnet;
+  delivery->sent = arrival.datagram.bytes();
+  delivery->tuple = tuple_of(delivery->sent);
+  const craft::Bytes& bytes = delivery->sent;
   delivery->buffer = std::make_unique<std::uint8_t[]>(bytes.size());
   std::memcpy(delivery->buffer.get(), bytes.data(), bytes.size());
   Packet& packet = delivery->packet;
   packet.frame = delivery->buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
-  delivery->worker = home_.worker_of(home_.hash(tuple_of(bytes).ends));
+  delivery->worker = home_.worker_of(home_.hash(delivery->tuple.ends));
   return delivery;
 }
 
 // As whoever gets the packet finds it: its bytes, and the pass beside them.
 void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
-  const Arrival& arrival = delivery.arrival;
-  const craft::Bytes bytes = arrival.datagram.bytes();
+  const craft::Bytes& bytes = delivery.sent;
   if (std::memcmp(delivery.buffer.get(), bytes.data(), bytes.size()) != 0)
     throw std::logic_error("a packet that was passed on is not as it came");
-  const Tuple tuple = tuple_of(bytes);
+  const Tuple& tuple = delivery.tuple;
   Packet packet;
   packet.pass = delivery.packet.pass;
   packet.frame = delivery.buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
-  packet.side = arrival.side;
+  packet.side = delivery.side;
   packet.ip = reinterpret_cast<Ipv4Header*>(packet.frame);
   packet.l4 = packet.frame + packet.ip->header_length();
   packet.l4_length = static_cast<std::uint16_t>(bytes.size() - packet.ip->header_length());
   packet.protocol = tuple.protocol;
   packet.content = tuple.content;
-  packet.tcp_flags = craft::look_at(bytes).tcp_flags;
+  packet.tcp_flags = tuple.tcp_flags;
   packet.src = tuple.ends.src;
   packet.dst = tuple.ends.dst;
   packet.src_port = tuple.ends.src_port;
   packet.dst_port = tuple.ends.dst_port;
-  if (arrival.side == Side::kInside) {
-    packet.slot = tables.mapping_by_number.find(arrival.from.mapping);
-    packet.peer = address_of(arrival.from.worker_host);
-    packet.environment_mac = arrival.from.mac;
-    packet.attachment = arrival.from.attachment;
+  if (delivery.side == Side::kInside) {
+    packet.slot = tables.mapping_by_number.find(delivery.from.mapping);
+    packet.peer = address_of(delivery.from.worker_host);
+    packet.environment_mac = delivery.from.mac;
+    packet.attachment = delivery.from.attachment;
   } else {
-    packet.slot = tables.subnet_by_number.find(arrival.subnet);
+    packet.slot = tables.subnet_by_number.find(delivery.subnet);
     packet.attachment = 1;
   }
   packet.toeplitz = home_.hash(tuple.ends);
@@ -369,6 +329,24 @@ std::size_t NatWorld::send(const Arrival& arrival) {
 
 Outcome NatWorld::outcome(std::size_t packet) const {
   return finish(*sent_[packet]);
+}
+
+std::uint16_t NatWorld::home_of(const craft::Datagram& datagram) const {
+  HomeTuple ends{
+      .src = address_of(datagram.ip.src), .dst = address_of(datagram.ip.dst), .src_port = {}, .dst_port = {}};
+  std::visit(
+      [&ends]<class Header>(const Header& header) {
+        if constexpr (std::is_same_v<Header, craft::IcmpError>) {
+          throw std::invalid_argument("an ICMP error's home is that of what it quotes");
+        } else if constexpr (std::is_same_v<Header, craft::Echo>) {
+          ends.src_port = ends.dst_port = L4Port::from_host(header.id);
+        } else {
+          ends.src_port = L4Port::from_host(header.src);
+          ends.dst_port = L4Port::from_host(header.dst);
+        }
+      },
+      datagram.l4);
+  return home_.worker_of(home_.hash(ends));
 }
 
 Outcome NatWorld::outbound(const Environment& from, const craft::Datagram& datagram) {

@@ -132,6 +132,8 @@ class NatWorld {
   std::vector<FlowView> flows() const;
   const Tables& tables() const { return *tables_; }
   const Home& home() const { return home_; }
+  /// The worker that a packet of UDP, TCP or echo comes to.
+  std::uint16_t home_of(const craft::Datagram& datagram) const;
   Neighbours& neighbours() { return neighbours_; }
   Nat& nat(std::uint16_t worker) { return *nats_[worker]; }
 
