@@ -186,7 +186,7 @@ Gathering::Arrival Gathering::hold(std::uint32_t number, Packet& packet, void* b
   }
   const std::uint32_t place = free_held_;
   free_held_ = all_held_[place].next;
-  all_held_[place] = {.what = {.buffer = buffer, .mark = {}, .drop = {}}, .next = kNone};
+  all_held_[place] = {.what = {.buffer = buffer, .mark = {}, .tenant = datagram.tenant, .drop = {}}, .next = kNone};
   (datagram.held.size == 0 ? datagram.held.first : all_held_[datagram.held.last].next) = place;
   datagram.held.last = place;
   ++datagram.held.size;

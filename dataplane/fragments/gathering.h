@@ -79,6 +79,7 @@ class Gathering {
   struct Leaving {
     void* buffer = nullptr;
     DatagramMark mark;
+    std::uint32_t tenant = 0;  ///< slot: whose it is
     std::optional<Drop> drop;
   };
   bool anything_leaves() const { return leaving_.first != kNone; }

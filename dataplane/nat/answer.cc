@@ -83,6 +83,8 @@ ErrorName error_name_of(AnswerKind kind) {
       return {.type = kIcmpTimeExceeded, .code = kIcmpTtlExceeded};
     case AnswerKind::kNetUnreachable:
       return {.type = kIcmpUnreachable, .code = kIcmpNetUnreachable};
+    case AnswerKind::kHostUnreachable:
+      return {.type = kIcmpUnreachable, .code = kIcmpHostUnreachable};
     case AnswerKind::kTooBig:
       return {.type = kIcmpUnreachable, .code = kIcmpFragmentationNeeded};
     case AnswerKind::kReset:

@@ -1,5 +1,9 @@
 // What a worker's NAT counts, by slot. Written by that worker alone, read by anyone; a new tenant or interface in a
 // slot starts from zero. Drops by reason are counted where packets end, in the worker.
+//
+// A tenant's account: the IPv4 packets that came in by its segments are those that its interfaces count, its drops, and
+// what waits for first fragments or is on its way to another worker. Of what the interfaces count, all has left but the
+// undelivered, and what waits for next hops. What a device does not take is nobody's: only the worker counts it.
 #pragma once
 
 #include "dataplane/packet/counter.h"
@@ -29,7 +33,8 @@ static_assert(sizeof(InterfaceCounters) == 64);
 struct alignas(64) TenantCounters {
   Counter flows_open;
   Counter flows_opened;
-  Counter drops;                   ///< packets of the tenant that the NAT dropped, by whatever reason
+  Counter drops;                   ///< packets of the tenant that were not forwarded, by whatever reason
+  Counter undelivered;             ///< packets that were, and died of a next hop, their size, or want of buffers
   Counter limit_reached;           ///< drops by tenant_flow_limit and flow_share_full
   Counter new_flow_limit_reached;  ///< drops by tenant_new_flow_limit
   Counter packet_limit_reached;    ///< drops by tenant_packet_limit
@@ -41,8 +46,9 @@ struct alignas(64) TenantCounters {
 
   /// Owner only: from zero again. What is open is no history; a slot is another tenant's when nothing is left open.
   void reset() {
-    for (Counter* counter : {&flows_opened, &drops, &limit_reached, &new_flow_limit_reached, &packet_limit_reached,
-                             &ports_exhausted, &resets, &errors_sent, &errors_withheld, &errors_carried})
+    for (Counter* counter :
+         {&flows_opened, &drops, &undelivered, &limit_reached, &new_flow_limit_reached, &packet_limit_reached,
+          &ports_exhausted, &resets, &errors_sent, &errors_withheld, &errors_carried})
       counter->set(0);
   }
 };

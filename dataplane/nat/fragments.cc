@@ -22,7 +22,23 @@ void Nat::State::forward_fragment(Packet& packet, std::uint32_t number, Tick now
     rewrite_address_outbound(flow, *packet.ip);
     leave_outbound(packet, flow, number);
   }
-  if (outbound && packet.verdict == Verdict::kForward) renumber(*packet.ip, packet.datagram.identification_be);
+  if (!outbound || packet.verdict != Verdict::kForward) return;
+  const std::uint16_t identification_be = packet.datagram.identification_be;
+  // Errors about later fragments find no flow.
+  if (packet.fragment == Fragment::kFirst)
+    renumbered.remember({.flow = number, .from = Side::kInside, .identification_be = identification_be},
+                        packet.ip->identification_be);
+  renumber(*packet.ip, identification_be);
+}
+
+void Nat::remember_identification(const Renumbered::Datagram& datagram, std::uint16_t original_be) {
+  state_->renumbered.remember(datagram, original_be);
+}
+
+// As the sender of the packet knows it, as far as it is remembered. `from` is his side.
+void Nat::State::restore_identification(Ipv4Header& ip, std::uint32_t flow, Side from) const {
+  const auto original = renumbered.original({.flow = flow, .from = from, .identification_be = ip.identification_be});
+  if (original) renumber(ip, *original);
 }
 
 }  // namespace hypernat::dataplane

@@ -31,6 +31,8 @@ void Nat::State::carry_error(Packet& packet) {
   assert(fault == QuoteFault::kSound && quote.protocol == flow->protocol);
   if (inside) end_with_quote(*packet.ip, message, quote);
   rewrite_error(*flow, packet.side, *packet.ip, packet.l4, quote);
+  // The quoted header's checksum follows, so that the message's need not.
+  restore_identification(*quote.ip, packet.flow, inside ? Side::kOutside : Side::kInside);
   tenant_counters[tenant_of(packet)].errors_carried.add();
   if (inside)
     depart_outbound(packet, *flow);

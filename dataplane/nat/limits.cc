@@ -92,6 +92,14 @@ void Nat::State::release_flow(std::uint32_t tenant) {
   open.set(open.read() - 1);
 }
 
+void Nat::count_refused(std::uint32_t tenant) {
+  if (tenant < state_->tenant_counters.size()) state_->tenant_counters[tenant].drops.add();
+}
+
+void Nat::count_undelivered(std::uint32_t tenant) {
+  if (tenant < state_->tenant_counters.size()) state_->tenant_counters[tenant].undelivered.add();
+}
+
 void Nat::State::count_drop(const Packet& packet) {
   TenantCounters& counters = tenant_counters[tenant_of(packet)];
   counters.drops.add();

@@ -16,6 +16,7 @@
 #include "dataplane/attach/neighbours.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/home.h"
+#include "dataplane/fragments/renumbered.h"
 #include "dataplane/nat/counters.h"
 #include "dataplane/nat/flow_view.h"
 #include "dataplane/nat/redirect_reports.h"
@@ -84,6 +85,15 @@ class Nat {
   void maintain(Tick now);
   /// True when nothing of an earlier generation is left to sweep.
   bool swept() const;
+
+  /// A packet that left here as kForward and found nobody: its bytes as they are, `side` and `slot` where it was to go.
+  /// True when its sender is to be told: the packet is then as by kAnswered, its bytes as they came.
+  bool return_undelivered(Packet& packet, Tick now);
+  /// A datagram of a flow got another identification on its way out.
+  void remember_identification(const Renumbered::Datagram& datagram, std::uint16_t original_be);
+  /// A packet of the tenant (slot; kNone: nobody's) died outside of here: before it came, or after it was forwarded.
+  void count_refused(std::uint32_t tenant);
+  void count_undelivered(std::uint32_t tenant);
 
   /// A packet with that `pass` died on its way from here or to here, outside `translate`.
   void lost(Pass pass);

@@ -1,7 +1,7 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, forward.cc the last one of
 // them, open.cc the opening and closing of flows, limits.cc what tenants may do, answering.cc what senders are told,
-// icmp_errors.cc the errors of others, fragments.cc what is different for fragments, passing.cc what passes between
-// workers, list.cc the view for people.
+// icmp_errors.cc the errors of others, undelivered.cc packets that come back, fragments.cc what is different for
+// fragments, passing.cc what passes between workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
@@ -113,9 +113,13 @@ struct Nat::State {
   void expire(Packet& packet, Tick now);
   bool refuse_too_big(Packet& packet, std::uint8_t egress, const Flow* flow, Tick now);
 
+  // undelivered.cc
+  bool return_undelivered(Packet& packet, Tick now);
+
   // icmp_errors.cc
   void carry_error(Packet& packet);
   bool judge_error_source(Packet& packet) const;
+  void restore_identification(Ipv4Header& ip, std::uint32_t flow, Side from) const;
   /// The packet's flow, when there is one and it stands; fills in key, signature and flow of the packet. For packets
   /// that do not take part in the burst's search.
   const Flow* find_flow(Packet& packet) const;
@@ -152,6 +156,7 @@ struct Nat::State {
   std::unique_ptr<PortChoice> ports;
   Redirects redirects;
   RedirectReports reports;
+  Renumbered renumbered;
   const Tables* tables = nullptr;
   std::uint32_t sweep_cursor = 0;  ///< flows below it were seen to stand; the pool's capacity when the sweep is done
   std::uint32_t redirect_sweep_cursor = 0;  ///< likewise

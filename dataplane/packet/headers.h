@@ -119,6 +119,7 @@ inline constexpr std::uint8_t kIcmpRedirect = 5;
 inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
 inline constexpr std::uint8_t kIcmpParameterProblem = 12;
 inline constexpr std::uint8_t kIcmpNetUnreachable = 0;  ///< codes of kIcmpUnreachable
+inline constexpr std::uint8_t kIcmpHostUnreachable = 1;
 inline constexpr std::uint8_t kIcmpFragmentationNeeded = 4;
 inline constexpr std::uint8_t kIcmpTtlExceeded = 0;  ///< a code of kIcmpTimeExceeded
 

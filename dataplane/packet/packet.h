@@ -73,10 +73,11 @@ static_assert(sizeof(Pass) == 8);
 
 /// What the sender of a packet that dies is told.
 enum class AnswerKind : std::uint8_t {
-  kReset,           ///< RST (RFC 9293 3.10.7.1)
-  kTimeExceeded,    ///< ICMP time exceeded in transit
-  kNetUnreachable,  ///< ICMP destination unreachable, network
-  kTooBig,          ///< ICMP destination unreachable, fragmentation needed and DF set, with `mtu` (RFC 1191)
+  kReset,            ///< RST (RFC 9293 3.10.7.1)
+  kTimeExceeded,     ///< ICMP time exceeded in transit
+  kNetUnreachable,   ///< ICMP destination unreachable, network
+  kHostUnreachable,  ///< ICMP destination unreachable, host
+  kTooBig,           ///< ICMP destination unreachable, fragmentation needed and DF set, with `mtu` (RFC 1191)
 };
 struct PacketAnswer {
   AnswerKind kind{};
@@ -90,6 +91,12 @@ enum class Fragment : std::uint8_t {
   kFirst,  ///< its beginning, with the transport header
   kLater,  ///< something behind: its bytes are payload, whatever they look like
 };
+
+/// By the header alone.
+inline Fragment fragment_of(const Ipv4Header& ip) {
+  if ((ip.fragment_be & swap16(kIpv4FragmentOffset)) != 0) return Fragment::kLater;
+  return (ip.fragment_be & swap16(kIpv4MoreFragments)) != 0 ? Fragment::kFirst : Fragment::kWhole;
+}
 
 /// What every fragment of a datagram has to know and only the first one tells (fragments/gathering.h): 64 bits, as they
 /// travel beside a fragment from worker to worker.

@@ -140,6 +140,7 @@ int Telemetry::tenants(const char* parameter, Answer& answer) {
         .add("flows_open", sum(&TenantCounters::flows_open))
         .add("flows_opened", sum(&TenantCounters::flows_opened))
         .add("drops", sum(&TenantCounters::drops))
+        .add("undelivered", sum(&TenantCounters::undelivered))
         .add("limit_reached", sum(&TenantCounters::limit_reached))
         .add("new_flow_limit_reached", sum(&TenantCounters::new_flow_limit_reached))
         .add("packet_limit_reached", sum(&TenantCounters::packet_limit_reached))

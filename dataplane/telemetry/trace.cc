@@ -71,6 +71,8 @@ const char* text_of(AnswerKind kind) {
       return "ICMP time exceeded";
     case AnswerKind::kNetUnreachable:
       return "ICMP network unreachable";
+    case AnswerKind::kHostUnreachable:
+      return "ICMP host unreachable";
     case AnswerKind::kTooBig:
       return "ICMP fragmentation needed";
   }

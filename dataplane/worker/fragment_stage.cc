@@ -56,6 +56,7 @@ void Worker::let_fragments_go(Tick now) {
       const Gathering::Leaving leaving = gathering_->next_leaving();
       auto* mbuf = static_cast<rte_mbuf*>(leaving.buffer);
       if (leaving.drop) {
+        nat_->count_refused(leaving.tenant);
         sender_.drop(mbuf, *leaving.drop);
         continue;
       }

@@ -27,21 +27,28 @@ void Worker::copy_to_others(const rte_mbuf& mbuf) {
     }
     std::memcpy(bytes, rte_pktmbuf_mtod(&mbuf, const char*), rte_pktmbuf_data_len(&mbuf));
     copy->port = mbuf.port;
-    hand_over(worker, copy);
+    hand_over(worker, copy, kNone);
   }
 }
 
 void Worker::hand_over(const Packet& packet, rte_mbuf* mbuf) {
   if (packet.gathered) around_.fragment_mark.put(*mbuf, packet.datagram);
-  if (packet.pass.kind == PassKind::kAtHome) return hand_over(around_.home.worker_of(packet.toeplitz), mbuf);
+  const std::uint32_t tenant = tenant_of(packet);
+  if (packet.pass.kind == PassKind::kAtHome) return hand_over(around_.home.worker_of(packet.toeplitz), mbuf, tenant);
   around_.pass_mark.put(*mbuf, packet.pass);
-  hand_over(packet.pass.to, mbuf);
+  hand_over(packet.pass.to, mbuf, tenant);
 }
 
-void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf) {
+void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf, std::uint32_t tenant) {
   HandOver& buffer = to_hand_over_[worker];
   if (buffer.size == buffer.mbufs.size()) flush_hand_over();
+  buffer.tenants[buffer.size] = tenant;
   buffer.mbufs[buffer.size++] = mbuf;
+}
+
+std::uint32_t Worker::tenant_of(const Packet& packet) const {
+  if (packet.slot == kNone) return kNone;
+  return packet.side == Side::kInside ? tables_->mappings[packet.slot].tenant : tables_->subnets[packet.slot].tenant;
 }
 
 void Worker::flush_hand_over() {
@@ -54,6 +61,7 @@ void Worker::flush_hand_over() {
     for (std::uint32_t i = taken; i < buffer.size; ++i) {
       rte_mbuf* mbuf = buffer.mbufs[i];
       if (around_.pass_mark.is_on(*mbuf)) nat_->lost(around_.pass_mark.read(*mbuf));
+      nat_->count_refused(buffer.tenants[i]);
       sender_.drop(mbuf, Drop::home_ring_full);
     }
     buffer.size = 0;

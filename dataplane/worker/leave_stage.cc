@@ -38,6 +38,8 @@ namespace hypernat::dataplane {
   mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
   Outgoing outgoing = outgoing_of(packet);
   outgoing.mbuf = mbuf;
+  outgoing.speaker = Speaker::kTenant;
+  outgoing.flow = packet.flow;
   return sender_.dispatch(outgoing, now);
 }
 

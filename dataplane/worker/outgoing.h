@@ -16,6 +16,11 @@ enum class Layer : std::uint8_t {
   kUnderlay,  ///< bare Ethernet on the attachment's port: a tunnel's own ARP
 };
 
+enum class Speaker : std::uint8_t {
+  kDataPlane,  ///< ARP, RSTs, ICMP errors of its own
+  kTenant,     ///< whose packet it is, forwarded
+};
+
 struct Outgoing {
   rte_mbuf* mbuf = nullptr;        ///< its data is the payload, nothing before, nothing behind
   FrameHeaders headers;            ///< what `next_hop` and the underlay tell is filled in by the sender
@@ -23,6 +28,8 @@ struct Outgoing {
   std::uint32_t tenant = kNone;    ///< slot: whose packet it is, or in whose segment it was said; kNone: nobody's
   std::uint8_t attachment = 0;
   Layer layer = Layer::kSegment;
+  Speaker speaker = Speaker::kDataPlane;
+  std::uint32_t flow = kNone;  ///< number, of a tenant's packet
 };
 
 /// What became of it.

@@ -13,9 +13,7 @@ namespace {
 // What it is of its datagram. Of ARP there is only the whole.
 Fragment fragment_of(const Outgoing& outgoing) {
   if (outgoing.headers.type != PayloadType::kIpv4) return Fragment::kWhole;
-  const std::uint16_t field = rte_pktmbuf_mtod(outgoing.mbuf, const Ipv4Header*)->fragment_be;
-  if ((field & swap16(kIpv4FragmentOffset)) != 0) return Fragment::kLater;
-  return (field & swap16(kIpv4MoreFragments)) != 0 ? Fragment::kFirst : Fragment::kWhole;
+  return fragment_of(*rte_pktmbuf_mtod(outgoing.mbuf, const Ipv4Header*));
 }
 
 }  // namespace
@@ -36,6 +34,7 @@ Sender::Sender(const Options& options, const Surroundings& around)
              .tenants = options.tenants}) {}
 
 Sender::~Sender() {
+  while (const auto undelivered = next_undelivered()) rte_pktmbuf_free(undelivered->mbuf);
   while (held_.size() > 0) rte_pktmbuf_free(held_.pop().outgoing.mbuf);
   for (Buffer& buffer : buffers_) rte_pktmbuf_free_bulk(buffer.frames.data(), buffer.size);
 }
@@ -52,16 +51,16 @@ Fate Sender::cut(Outgoing& outgoing, Tick now) {
   auto* bytes = rte_pktmbuf_mtod(whole, std::uint8_t*);
   const bool may =
       outgoing.headers.type == PayloadType::kIpv4 && Cutting::may_cut(*reinterpret_cast<Ipv4Header*>(bytes));
-  if (!may) return die(whole, Drop::too_big);
+  if (!may) return die(outgoing, Drop::too_big);
   renumber(outgoing);
   const std::uint16_t mtu = attachments_[outgoing.attachment].mtu;
   Cutting cutting({bytes, rte_pktmbuf_data_len(whole)}, mtu);
   std::array<rte_mbuf*, Cutting::kMostPieces> pieces{whole};
   const auto others = static_cast<unsigned>(cutting.pieces() - 1);
-  if (rte_pktmbuf_alloc_bulk(pool_, &pieces[1], others) != 0) return die(whole, Drop::no_buffer);
+  if (rte_pktmbuf_alloc_bulk(pool_, &pieces[1], others) != 0) return die(outgoing, Drop::no_buffer);
   if (rte_pktmbuf_tailroom(pieces[1]) < mtu) {
     rte_pktmbuf_free_bulk(&pieces[1], others);
-    return die(whole, Drop::no_buffer);
+    return die(outgoing, Drop::no_buffer);
   }
   account_.originated.add(others);
   for (std::size_t piece = 1; piece < cutting.pieces(); ++piece) {
@@ -86,10 +85,15 @@ void Sender::renumber(const Outgoing& outgoing) {
   const Attachment& attachment = attachments_[outgoing.attachment];
   if (fragment_of(outgoing) != Fragment::kWhole || (attachment.side == Side::kInside && ip.identification_be != 0))
     return;
+  const std::uint16_t original_be = ip.identification_be;
   ip.identification_be = swap16(identifications_.next({.attachment = attachment.index,
                                                        .segment_id = outgoing.headers.segment_id,
                                                        .remote = ip.dst(),
                                                        .protocol = static_cast<Protocol>(ip.protocol)}));
+  if (outgoing.speaker != Speaker::kTenant) return;
+  const Side from = attachment.side == Side::kInside ? Side::kOutside : Side::kInside;
+  nat_->remember_identification({.flow = outgoing.flow, .from = from, .identification_be = ip.identification_be},
+                                original_be);
 }
 
 // For a neighbour that does not answer, or not yet.
@@ -99,14 +103,14 @@ Fate Sender::wait(const Outgoing& outgoing, std::uint32_t neighbour, Tick now) {
 }
 
 Fate Sender::hold(const Outgoing& outgoing, std::uint32_t waits_for) {
-  if (neighbours_[waits_for].state == NeighbourState::kFailed) return die(outgoing.mbuf, Drop::next_hop_unresolved);
+  if (neighbours_[waits_for].state == NeighbourState::kFailed) return die_unresolved(outgoing);
   switch (held_.push({.outgoing = outgoing, .waits_for = waits_for, .fragment = fragment_of(outgoing)})) {
     case HeldPackets::Pushed::kHeld:
       break;
     case HeldPackets::Pushed::kFull:
-      return die(outgoing.mbuf, Drop::next_hop_unresolved);
+      return die(outgoing, Drop::next_hop_unresolved);
     case HeldPackets::Pushed::kTenantHasItsShare:
-      return die(outgoing.mbuf, Drop::held_share_full);
+      return die(outgoing, Drop::held_share_full);
   }
   neighbours_.retain(waits_for);
   account_.held.set(held_.size());
@@ -119,7 +123,7 @@ void Sender::recheck_held(Tick now) {
     HeldPackets::Held held = held_.pop();
     const NeighbourState state = neighbours_[held.waits_for].state;
     if (state == NeighbourState::kFailed) {
-      drop(held.outgoing.mbuf, Drop::next_hop_unresolved);
+      die_unresolved(held.outgoing);
     } else if (state == NeighbourState::kUnresolved) {
       held_.push(held);
       continue;
@@ -191,9 +195,29 @@ void Sender::drop(rte_mbuf* mbuf, Drop reason) {
   rte_pktmbuf_free(mbuf);
 }
 
-Fate Sender::die(rte_mbuf* mbuf, Drop reason) {
-  drop(mbuf, reason);
+// Whatever a tenant's packet died of, before it was given to a device.
+void Sender::count(const Outgoing& outgoing, Drop reason) {
+  account_.drop(reason);
+  if (outgoing.speaker == Speaker::kTenant) nat_->count_undelivered(outgoing.tenant);
+}
+
+Fate Sender::die(const Outgoing& outgoing, Drop reason) {
+  count(outgoing, reason);
+  rte_pktmbuf_free(outgoing.mbuf);
   return {.kind = Fate::Kind::kDropped, .reason = reason};
+}
+
+Fate Sender::die_unresolved(const Outgoing& outgoing) {
+  if (outgoing.speaker != Speaker::kTenant || undelivered_count_ == undelivered_.size())
+    return die(outgoing, Drop::next_hop_unresolved);
+  count(outgoing, Drop::next_hop_unresolved);
+  undelivered_[undelivered_count_++] = outgoing;
+  return {.kind = Fate::Kind::kDropped, .reason = Drop::next_hop_unresolved};
+}
+
+std::optional<Outgoing> Sender::next_undelivered() {
+  if (undelivered_count_ == 0) return std::nullopt;
+  return undelivered_[--undelivered_count_];
 }
 
 }  // namespace hypernat::dataplane

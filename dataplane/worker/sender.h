@@ -2,7 +2,8 @@
 //
 // Knows next hops, underlay and encapsulation alike for all that leaves: forwarded packets, RSTs, ARP. What waits for
 // a next hop is held here, few and for a few seconds at most; everything else leaves or dies at once. What is too big
-// for where it goes is cut into fragments, if its sender lets it. An mbuf given to `send` is the sender's.
+// for where it goes is cut into fragments, if its sender lets it. An mbuf given to `send` is the sender's, until
+// `next_undelivered` gives it back: somebody may be told of a packet whose next hop did not answer.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -10,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "dataplane/attach/encapsulate.h"
 #include "dataplane/attach/neighbours.h"
 #include "dataplane/fragments/identifications.h"
+#include "dataplane/nat/nat.h"
 #include "dataplane/worker/account.h"
 #include "dataplane/worker/held_packets.h"
 #include "dataplane/worker/outgoing.h"
@@ -56,6 +59,9 @@ class Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
+  /// Before the first packet: who counts what tenants lose here. Outlives the sender.
+  void count_in(Nat& nat) { nat_ = &nat; }
+
   /// Sends, holds or drops; of what is cut, the fate is the first piece's.
   Fate send(Outgoing& outgoing, Tick now);
   /// The same, part of the caller: for the stage that nearly all packets leave by.
@@ -66,6 +72,9 @@ class Sender {
   void recheck_held(Tick now);
   bool holds_any() const { return held_.size() > 0; }
   bool holds_of_nobody() const { return held_.of_nobody() > 0; }
+  /// A packet of a tenant's that has just died since its next hop did not answer, as it was to leave. The buffer is the
+  /// caller's to free.
+  std::optional<Outgoing> next_undelivered();
   /// Gives all frames to the devices; the tail that a device does not take is dropped.
   void flush();
   /// Counts and frees.
@@ -81,7 +90,9 @@ class Sender {
   Fate wait(const Outgoing& outgoing, std::uint32_t neighbour, Tick now);
   void renumber(const Outgoing& outgoing);
   Fate hold(const Outgoing& outgoing, std::uint32_t waits_for);
-  Fate die(rte_mbuf* mbuf, Drop reason);
+  Fate die(const Outgoing& outgoing, Drop reason);
+  Fate die_unresolved(const Outgoing& outgoing);
+  void count(const Outgoing& outgoing, Drop reason);
   Fate send_fitting(Outgoing& outgoing, Tick now);
   Fate transmit(const Outgoing& outgoing, const Attachment& attachment);
   void leave_to_device(const Attachment& attachment, DeviceWrites device, const Outgoing& outgoing);
@@ -98,6 +109,9 @@ class Sender {
   std::vector<Buffer> buffers_;  ///< by port
   UnderlayHops underlay_;
   HeldPackets held_;
+  Nat* nat_ = nullptr;
+  std::array<Outgoing, 64> undelivered_;  ///< those beyond are forgotten: senders are told of few at a time
+  std::uint32_t undelivered_count_ = 0;
 };
 
 inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
@@ -121,7 +135,7 @@ inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
   if (attachment.is_tunnel() && outgoing.layer == Layer::kSegment) {
     const std::uint32_t hop = underlay_.find(attachment, outgoing.headers.tunnel_end);
     if (hop == kNone) [[unlikely]]
-      return die(outgoing.mbuf, Drop::next_hop_table_full);
+      return die(outgoing, Drop::next_hop_table_full);
     const Neighbour& neighbour = neighbours_[hop];
     if (!neighbour.usable()) [[unlikely]]
       return wait(outgoing, hop, now);
@@ -138,7 +152,7 @@ inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
   const DeviceWrites device = paths_[port].device_writes;
   const std::uint32_t bytes = bare ? std::uint32_t{sizeof(EthernetHeader)} : frame_header_bytes(attachment, device);
   if (rte_pktmbuf_headroom(mbuf) < bytes) [[unlikely]]
-    return die(mbuf, Drop::no_buffer);
+    return die(outgoing, Drop::no_buffer);
   auto* const payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   const std::uint32_t length = rte_pktmbuf_data_len(mbuf);
   mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - bytes);

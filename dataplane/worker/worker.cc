@@ -70,7 +70,9 @@ Worker::~Worker() {
 
 bool Worker::create_nat(const Nat::Options& options, TenantUsage& tenants) {
   nat_ = Nat::create(options, around_.home, neighbours_, tenants);
-  return nat_ != nullptr;
+  if (nat_ == nullptr) return false;
+  sender_.count_in(*nat_);
+  return true;
 }
 
 bool Worker::create_gathering() {
@@ -252,6 +254,7 @@ void Worker::translate(Burst& burst, Tick now) {
     at_home[count] = &burst.packets[i];
     count += burst.packets[i].verdict == Verdict::kPending ? 1 : 0;
   }
+  if (count < burst.size) count_refused(burst);
   if (count > 0) nat_->translate({at_home.data(), count}, now);
 }
 
@@ -285,6 +288,7 @@ void Worker::keep_up(Tick now) {
     held_looked_at_ = now;
   }
   recheck_held_ = false;
+  tell_undelivered(now);
   if (gathering_->datagrams() > 0) expire_fragments(now);
   nat_->maintain(now);
   if (swept_.load(std::memory_order_relaxed) != tables_ && nat_->swept()) {

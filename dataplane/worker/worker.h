@@ -122,6 +122,7 @@ class Worker {
   };
   struct HandOver {
     std::array<rte_mbuf*, kMaxBurst> mbufs{};
+    std::array<std::uint32_t, kMaxBurst> tenants{};  ///< slots; kNone: nobody's
     std::uint32_t size = 0;
   };
 
@@ -147,12 +148,16 @@ class Worker {
 
   bool gathers(Packet& packet, Origin origin) const;
   bool is_gathered(Packet& packet, rte_mbuf& mbuf, Tick now);
+  void count_refused(const Burst& burst);
+  void tell_undelivered(Tick now);
+  bool describe_undelivered(const Outgoing& outgoing, Packet& packet) const;
   void let_fragments_go(Tick now);
   void expire_fragments(Tick now);
 
   void copy_to_others(const rte_mbuf& mbuf);
   void hand_over(const Packet& packet, rte_mbuf* mbuf);
-  void hand_over(std::uint16_t worker, rte_mbuf* mbuf);
+  void hand_over(std::uint16_t worker, rte_mbuf* mbuf, std::uint32_t tenant);
+  std::uint32_t tenant_of(const Packet& packet) const;
   void flush_hand_over();
   void hear_reports();
   void send_reports();

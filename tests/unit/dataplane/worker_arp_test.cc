@@ -161,7 +161,7 @@ TEST(Neighbourhood, AFloodOfAnnouncementsIsCopiedWithinBoundsAndTakesNothingFrom
 // Asked before it is forgotten: its owner alone first, then everybody; traffic goes on meanwhile, and stops by name
 // when nobody answered.
 TEST(Neighbourhood, IsAskedForWhileInUseAndGivenUpWhenSilent) {
-  WorkerWorld world;
+  WorkerWorld world({.errors_per_second = 0});
   world.know_neighbours();
   std::uint32_t n = 0;
   ask_everywhere(world, n);

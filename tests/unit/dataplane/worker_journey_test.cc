@@ -112,7 +112,7 @@ TEST(Journey, FramesAreCutToThePacket) {
 }
 
 TEST(Journey, PacketsForASilentNeighbourAreHeldInBoundsAndThenDropped) {
-  WorkerWorld world({.held_packets = 64, .held_per_next_hop = 8});
+  WorkerWorld world({.held_packets = 64, .held_per_next_hop = 8, .errors_per_second = 0});
   world.know_neighbours();
   const std::uint64_t before = dropped(world, Drop::next_hop_unresolved);
   for (std::uint16_t port = 0; port < 20; ++port)
@@ -166,7 +166,7 @@ TEST(Journey, LongDatagramsWaitForTheirNeighbourAsAWhole) {
 }
 
 TEST(Journey, OneTenantsPacketsInWaitLeaveAnotherItsShare) {
-  WorkerWorld world({.held_packets = 16, .held_per_next_hop = 8, .held_per_tenant = 4});
+  WorkerWorld world({.held_packets = 16, .held_per_next_hop = 8, .held_per_tenant = 4, .errors_per_second = 0});
   world.know_neighbours();
   config::Table table = every_segment(2);
   table.tenants.push_back({.account = "222222222222", .number = 2});
