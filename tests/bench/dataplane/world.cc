@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "dataplane/packet/drop.h"
 #include "dataplane/packet/headers.h"
@@ -306,14 +307,28 @@ Draw World::inbound(std::uint32_t flow) const {
       Side::kOutside, flow);
 }
 
-// A packet for each subnet makes the workers ask; what they ask is answered, until they ask nothing any more.
+Draw World::reply_to(std::span<const std::uint8_t> frame, std::uint32_t flow) const {
+  const std::uint8_t* const ip = frame.data() + outside_frame_.ip_offset;
+  Draw reply;
+  std::memcpy(&reply.dst, ip + 12, 4);
+  std::memcpy(&reply.src, ip + 16, 4);
+  std::memcpy(&reply.dst_port, ip + 20, 2);
+  std::memcpy(&reply.src_port, ip + 22, 2);
+  return finished(reply, Side::kOutside, flow);
+}
+
+// A packet for each subnet, and its reply, make the workers ask; what they ask is answered, until they ask nothing any
+// more.
 void World::learn_neighbours() {
   std::vector<craft::Bytes> answers[2];
+  std::vector<Draw> replies;
+  std::uint32_t asking = 0;  // the mapping whose turn it is
   const std::array<MemoryPort*, 2> ports{inside_.get(), outside_.get()};
   for (std::size_t side = 0; side < 2; ++side) {
     for (std::uint16_t queue = 0; queue < options_.workers; ++queue) {
-      ports[side]->watch(queue, [&answers, side](std::span<const std::uint8_t> frame) {
+      ports[side]->watch(queue, [&, side](std::span<const std::uint8_t> frame) {
         if (const auto at = arp_question(frame)) answers[side].push_back(answer_of({frame.begin(), frame.end()}, *at));
+        if (side == 1 && is_packet(Side::kOutside, frame)) replies.push_back(reply_to(frame, asking));
       });
     }
   }
@@ -338,9 +353,15 @@ void World::learn_neighbours() {
                                 Side::kInside, mapping));
       if (options_.workers == 1) break;
     }
+    asking = mapping;
     inside_->offer_once(0, frame(Side::kInside), wanted);
     answer_all();
     inside_->pause(0);
+    const std::vector<Draw> back = std::exchange(replies, {});
+    if (back.empty()) throw std::runtime_error("no packet left for the subnet of mapping " + std::to_string(mapping));
+    outside_->offer_once(0, frame(Side::kOutside), back);
+    answer_all();
+    outside_->pause(0);
   }
   for (std::size_t side = 0; side < 2; ++side)
     for (std::uint16_t queue = 0; queue < options_.workers; ++queue) {

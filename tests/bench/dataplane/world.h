@@ -100,6 +100,8 @@ class World {
   void make_workers();
   void learn_neighbours();
   Draw finished(Draw draw, Side side, std::uint32_t flow) const;
+  /// The answer to a packet of the flow, as it left.
+  Draw reply_to(std::span<const std::uint8_t> frame, std::uint32_t flow) const;
   std::uint32_t mapping_of(std::uint32_t flow) const { return flow % options_.mappings; }
   FrameTemplate make_frame(Side side, const craft::Datagram& datagram) const;
   std::uint16_t queue_of(const Draw& draw) const;
