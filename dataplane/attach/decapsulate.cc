@@ -272,11 +272,12 @@ HOT std::uint32_t find_segment(const Attachment& attachment, std::uint32_t id, c
   return tables.subnet_by_segment[attachment.index].find(id);
 }
 
-HOT Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Ingress& ingress) {
+Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Ingress& ingress) {
   if (ingress.tagged == nullptr) return fail(packet, Drop::unknown_attachment);
   if (!bytes.has<VlanHeader>()) return fail(packet, Drop::truncated);
   const auto* vlan = bytes.take<VlanHeader>();
   carrier.ether_type = swap16(vlan->ether_type_be);
+  carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
   const std::uint32_t id = swap16(vlan->tci_be) & 0x0fffU;
   return parse_in_segment(packet, *ingress.tagged, find_segment(*ingress.tagged, id, *ingress.tables), carrier, bytes,
                           ingress);
@@ -323,8 +324,8 @@ bool outer_checksum_holds(const Attachment& attachment, const Ipv4Header& ip, co
 }
 
 // On a tunnel's underlay: IPv4 to the tunnel's own address and port is the tunnel's, and nothing else is anybody's.
-HOT Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
-                          const Ingress& ingress) {
+Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrier& carrier, Bytes bytes,
+                      const Ingress& ingress) {
   if (!carrier.is_to(attachment.port_mac)) return fail(packet, Drop::not_ours);
   const auto* ip = take_ipv4(packet, bytes);
   if (ip == nullptr) return Parsed::kDropped;
@@ -342,16 +343,20 @@ HOT Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Ca
   return parse_tunnel(packet, attachment, ip->src(), bytes, ingress);
 }
 
-HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const Ingress& ingress) {
-  if (ingress.untagged == nullptr) return fail(packet, Drop::unknown_attachment);
+// A tunnel's own frames: what it carries, and ARP on its underlay.
+Parsed parse_tunnel_port(Packet& packet, const Carrier& carrier, Bytes bytes, const Ingress& ingress) {
   const Attachment& attachment = *ingress.untagged;
-  if (!attachment.is_tunnel()) {
-    return parse_in_segment(packet, attachment, ingress.plain_slot, carrier, bytes, ingress);
-  }
   if (carrier.ether_type == kEtherTypeIpv4) return parse_underlay(packet, attachment, carrier, bytes, ingress);
   packet.attachment = attachment.index;
   packet.environment_mac = MacAddress{carrier.ethernet->src};
   return parse_arp(packet, carrier, bytes);
+}
+
+HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const Ingress& ingress) {
+  if (ingress.untagged == nullptr) return fail(packet, Drop::unknown_attachment);
+  if (ingress.is_tunnel) return parse_tunnel_port(packet, carrier, bytes, ingress);
+  carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
+  return parse_in_segment(packet, *ingress.untagged, ingress.plain_slot, carrier, bytes, ingress);
 }
 
 HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
@@ -359,7 +364,6 @@ HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
   if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
   Carrier carrier{.ethernet = bytes.take<EthernetHeader>()};
   carrier.ether_type = swap16(carrier.ethernet->ether_type_be);
-  carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
   switch (carrier.ether_type) {
     case kEtherTypeVlan:
       return parse_vlan(packet, carrier, bytes, ingress);
@@ -383,7 +387,8 @@ Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, s
       untagged(attachment_of(its_attachments, its_attachments.on_port(port).untagged)),
       tagged(attachment_of(its_attachments, its_attachments.on_port(port).vlan)),
       port_mac(its_attachments.on_port(port).mac) {
-  if (untagged == nullptr || untagged->is_tunnel()) return;
+  is_tunnel = untagged != nullptr && untagged->is_tunnel();
+  if (untagged == nullptr || is_tunnel) return;
   plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
 }
 

@@ -29,6 +29,7 @@ struct Ingress {
   const Tables* tables;
   const Attachment* untagged = nullptr;  ///< what untagged frames come by; null: nothing
   const Attachment* tagged = nullptr;    ///< likewise VLAN
+  bool is_tunnel = false;                ///< `untagged` is one
   std::uint32_t plain_slot = kNone;      ///< mapping or subnet of a plain attachment's frames
   MacAddress port_mac;
 };

@@ -159,7 +159,6 @@ void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
   std::size_t size = 0;
   bool any_passed_on = false;
   for (Packet* const packet : packets) {
-    if (packet->verdict != Verdict::kPending) continue;
     if (packet->content == Content::kError) {
       burst.errors[burst.error_count++] = packet;
       continue;

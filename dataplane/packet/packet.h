@@ -178,8 +178,10 @@ struct Packet : PacketHead {
 
 /// For the next packet: everything that a stage may read before another one has set it.
 inline void begin(Packet& packet) {
-  static_cast<PacketHead&>(packet) = {};
-  packet.pass = {};
+  static constexpr PacketHead kNewHead{};
+  static constexpr Pass kNoPass{};
+  static_cast<PacketHead&>(packet) = kNewHead;
+  packet.pass = kNoPass;
   packet.signature = 0;
 }
 

@@ -170,14 +170,20 @@ void Worker::describe(Burst& burst) {
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     rte_prefetch0(rte_pktmbuf_mtod(burst.mbufs[i], void*));
   }
-  for (std::uint32_t i = 0; i < burst.size; ++i) {
-    Packet& packet = burst.packets[i];
-    rte_mbuf*& mbuf = burst.mbufs[i];
-    begin(packet);
-    if (mbuf->nb_segs != 1 || (mbuf->ol_flags & unusual_flags_) != 0) describe_unusual(packet, mbuf);
-    packet.frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-    packet.length = rte_pktmbuf_data_len(mbuf);
-    packet.port = options_.port_of_device[mbuf->port];
+  const std::uint16_t* const port_of_device = options_.port_of_device.data();
+  const std::uint64_t unusual_flags = unusual_flags_;
+  Packet* packet = burst.packets.data();
+  for (rte_mbuf*& place : std::span(burst.mbufs).first(burst.size)) {
+    begin(*packet);
+    rte_mbuf* mbuf = place;
+    if (mbuf->nb_segs != 1 || (mbuf->ol_flags & unusual_flags) != 0) [[unlikely]] {
+      describe_unusual(*packet, place);
+      mbuf = place;
+    }
+    packet->frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    packet->length = rte_pktmbuf_data_len(mbuf);
+    packet->port = port_of_device[mbuf->port];
+    ++packet;
   }
 }
 
