@@ -22,7 +22,8 @@ ASK_EVERYTHING = ("curl -sf --max-time 20 http://web.internal/"
                   f" && ping -q -c {PINGS} -W 10 {topology.WEB}")
 WITH_SUM = ["bash", "-o", "pipefail", "-c"]  # a download that fails half-way fails
 DOWNLOAD = WITH_SUM + ["curl -sf --max-time 250 http://web.internal/large.bin | sha256sum"]
-SLOW_DOWNLOAD = WITH_SUM + ["curl -sf --max-time 250 --limit-rate 25M http://web.internal/large.bin | sha256sum"]
+SLOW_DOWNLOAD = WITH_SUM + [f"curl -sf --max-time 250 --limit-rate {topology.DOWNLOAD_BYTES // 4}"  # four seconds
+                            " http://web.internal/large.bin | sha256sum"]
 
 # Drops that a good run may show, each with its reason; any other is a failure.
 EXPECTED_DROPS = {"not_ours": "bridges flood what they have not learned yet to every port"}
