@@ -19,7 +19,7 @@ import run as tests  # what scripts/test builds with, not said twice
 
 # A single input may take neither long nor much memory, whatever it says.
 LIMITS = ["-timeout=30", "-rss_limit_mb=1024", "-malloc_limit_mb=256"]
-BRIEFLY = ["-seed=1", "-max_total_time=6", "-reload=0", "-verbosity=0", "-print_funcs=0"]
+BRIEFLY = ["-seed=1", "-max_total_time=2", "-reload=0", "-verbosity=0", "-print_funcs=0"]
 
 
 def fuzz(program, seeds, into, crashes, options, environment=None):
