@@ -1,6 +1,7 @@
 #include "dataplane/nat/nat.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cassert>
 #include <new>
 #include <string>
@@ -204,17 +205,20 @@ void Nat::State::forget_stale_flows(Burst& burst) {
 }
 
 void Nat::State::open_flows(Burst& burst) {
-  bool opened_any = false;
+  propose_ports(burst);
+  // What may have been opened by an earlier packet of the burst: a signature's bit says no, or perhaps.
+  std::bitset<16 * kMaxBurst> opened;
   for (std::size_t i = 0; i < burst.size; ++i) {
     Packet& packet = *burst.packets[i];
-    // A packet before it in the burst may have opened the flow.
-    if (packet.flow == kNone && opened_any) packet.flow = index->lookup(packet.key, packet.signature);
+    const std::size_t bit = packet.signature % opened.size();
+    if (packet.flow == kNone && opened.test(bit)) packet.flow = index->lookup(packet.key, packet.signature);
     if (packet.flow == kNone) {
       if (packet.side == Side::kOutside)
         refuse_inbound(packet);
       else if (!pass_on(packet))
-        packet.fragment == Fragment::kLater ? drop_packet(packet, Drop::no_flow) : open(packet, burst.now);
-      opened_any |= packet.opened;
+        packet.fragment == Fragment::kLater ? drop_packet(packet, Drop::no_flow)
+                                            : open(packet, burst.proposals[i], burst.now);
+      if (packet.opened) opened.set(bit);
     }
     if (packet.pass.kind == PassKind::kOpening && packet.flow != kNone) own(packet);
   }

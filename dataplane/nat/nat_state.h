@@ -40,7 +40,8 @@ struct Nat::State {
     std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
     std::size_t size = 0;
     std::size_t found = 0;
-    bool any_passed_on = false;  ///< another worker's NAT has sent some of them
+    bool any_passed_on = false;                 ///< another worker's NAT has sent some of them
+    std::array<L4Port, kMaxBurst> proposals{};  ///< for packets that may open a flow; zero: none
     std::array<Packet*, kMaxBurst> errors;
     std::size_t error_count = 0;
     Tick now = 0;
@@ -74,12 +75,14 @@ struct Nat::State {
 
   // open.cc
   struct Opening;
-  void open(Packet& packet, Tick now);
+  void propose_ports(Burst& burst);
+  PortChoice::Wanted wanted_port(const Packet& packet, std::uint32_t interface_slot) const;
+  void open(Packet& packet, L4Port proposed, Tick now);
   bool permit(Opening& opening, Tick now);
   bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
   bool claim(Opening& opening);
   void give_back(const Opening& opening);
-  PortChoice::Result choose_port(Opening& opening);
+  PortChoice::Result choose_port(Opening& opening, L4Port proposed);
   bool enter(Opening& opening, Tick now);
   void refuse_inbound(Packet& packet) const;
   std::optional<Drop> fault_of_source(const Packet& packet) const;

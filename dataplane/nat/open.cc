@@ -13,8 +13,8 @@ namespace hypernat::dataplane {
 namespace {
 
 // Spreads environments over a mapping's interfaces, one environment staying with one (RFC 4787 REQ-2).
-std::size_t preferred_interface(Ipv4Address environment, std::size_t interfaces) {
-  return static_cast<std::size_t>(std::uint64_t{environment.host() * 0x9e3779b1U} * interfaces >> 32);
+std::size_t preferred_interface(const Packet& packet, std::size_t interfaces) {
+  return static_cast<std::size_t>(std::uint64_t{packet.src.host() * 0x9e3779b1U} * interfaces >> 32);
 }
 
 FlowState first_state_of(Protocol protocol) {
@@ -43,8 +43,38 @@ struct Nat::State::Opening {
   PortChoice::Wanted inbound{};
 };
 
+PortChoice::Wanted Nat::State::wanted_port(const Packet& packet, std::uint32_t interface_slot) const {
+  const InterfaceEntry& interface = tables->interfaces[interface_slot];
+  const bool echo = packet.protocol == Protocol::kIcmp;
+  return {.subnet = tables->subnet_numbers[interface.subnet],
+          .ends = {.protocol = packet.protocol,
+                   .local = interface.address,
+                   .local_port = {},
+                   .remote = packet.dst,
+                   .remote_port = echo ? L4Port{} : packet.dst_port}};
+}
+
+// A port for every packet that may be about to open a flow, all asked about at once: one after another, each opening
+// would wait for the index.
+void Nat::State::propose_ports(Burst& burst) {
+  std::array<PortChoice::Wanted, kMaxBurst> wanted;
+  std::array<std::size_t, kMaxBurst> places;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < burst.size; ++i) {
+    const Packet& packet = *burst.packets[i];
+    if (packet.flow != kNone || packet.side == Side::kOutside || packet.fragment == Fragment::kLater) continue;
+    const auto& interfaces = tables->mappings[packet.slot].interfaces;
+    if (interfaces.empty() || (packet.protocol == Protocol::kTcp && !opens_tcp(packet.tcp_flags))) continue;
+    wanted[count] = wanted_port(packet, interfaces[preferred_interface(packet, interfaces.size())]);
+    places[count++] = i;
+  }
+  if (count < 2) return;  // alone, it is asked about when its turn comes
+  ports->propose({wanted.data(), count});
+  for (std::size_t i = 0; i < count; ++i) burst.proposals[places[i]] = wanted[i].ends.local_port;
+}
+
 // The steps that claim something come last, and each undoes itself and those before it when a later one fails.
-void Nat::State::open(Packet& packet, Tick now) {
+void Nat::State::open(Packet& packet, L4Port proposed, Tick now) {
   const MappingEntry& mapping = tables->mappings[packet.slot];
   if (!judge_source(packet)) return;
   if (packet.protocol == Protocol::kTcp && !opens_tcp(packet.tcp_flags)) {
@@ -54,7 +84,7 @@ void Nat::State::open(Packet& packet, Tick now) {
   if (!may_open_more(packet, mapping.tenant, now)) return;
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
   if (!permit(opening, now) || !claim(opening)) return;
-  const PortChoice::Result port = choose_port(opening);
+  const PortChoice::Result port = choose_port(opening, proposed);
   if (port == PortChoice::Result::kFound && enter(opening, now)) {
     packet.flow = opening.number;
     packet.opened = true;
@@ -125,22 +155,16 @@ void Nat::State::give_back(const Opening& opening) {
 }
 
 // Tries every interface of the mapping, the environment's own first.
-PortChoice::Result Nat::State::choose_port(Opening& opening) {
-  Packet& packet = opening.packet;
+PortChoice::Result Nat::State::choose_port(Opening& opening, L4Port proposed) {
+  const Packet& packet = opening.packet;
   const auto& interfaces = opening.mapping.interfaces;
-  const bool echo = packet.protocol == Protocol::kIcmp;
-  opening.inbound = {.subnet = opening.subnet.number,
-                     .ends = {.protocol = packet.protocol,
-                              .local = {},
-                              .local_port = {},
-                              .remote = packet.dst,
-                              .remote_port = echo ? L4Port{} : packet.dst_port}};
   std::uint32_t questions = PortChoice::kMaxQuestions;
   PortChoice::Result result = PortChoice::Result::kExhausted;
-  const std::size_t preferred = preferred_interface(packet.src, interfaces.size());
+  const std::size_t preferred = preferred_interface(packet, interfaces.size());
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     opening.interface_slot = interfaces[(preferred + i) % interfaces.size()];
-    opening.inbound.ends.local = tables->interfaces[opening.interface_slot].address;
+    opening.inbound = wanted_port(packet, opening.interface_slot);
+    if (i == 0) opening.inbound.ends.local_port = proposed;
     const PortChoice::Result one = ports->choose(opening.inbound, questions);
     if (one == PortChoice::Result::kFound) return one;
     if (one == PortChoice::Result::kGaveUp) result = one;

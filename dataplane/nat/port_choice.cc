@@ -6,8 +6,10 @@
 namespace hypernat::dataplane {
 namespace {
 
-constexpr std::uint32_t kFewTries = 2;   // while less than an eighth of the ports is taken
-constexpr std::uint32_t kManyTries = 8;  // all eight taken: the remote is part-full
+// Random ports are asked about by two, so that a remote with few flows costs few misses; after so many pairs that were
+// all taken, the remote is part-full.
+constexpr std::uint32_t kTriesAtOnce = 2;
+constexpr std::uint32_t kPairsOfTries = 5;
 constexpr std::uint32_t kAskedAtOnce = 16;
 
 FlowKey remote_key(const PortChoice::Wanted& wanted) {
@@ -29,23 +31,49 @@ struct PortChoice::Search {
 
 PortChoice::PortChoice(const Parts& parts) : parts_(parts), buckets_(parts.home.port_buckets_of(parts.worker)) {}
 
-PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
+PortChoice::Search PortChoice::search_for(Wanted& wanted, std::uint32_t& questions) const {
   const FlowEnds& ends = wanted.ends;
-  Search search{
+  return {
       .wanted = wanted,
       .space = parts_.home.reply_ports(ends.protocol),
       .base =
           parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}}),
       .questions = questions,
   };
+}
+
+void PortChoice::propose(std::span<Wanted> wanted) {
+  std::array<FlowKey, FlowIndex::kMaxBulk> keys;
+  std::array<const FlowKey*, FlowIndex::kMaxBulk> pointers;
+  std::array<std::uint32_t, FlowIndex::kMaxBulk> signatures;
+  std::array<std::uint32_t, FlowIndex::kMaxBulk> values;
+  std::uint32_t questions = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const Search search = search_for(wanted[i], questions);
+    std::uint32_t position = 0;
+    draw(search, {&position, 1});
+    wanted[i].ends.local_port = search.space.port_at(position);
+    keys[i] = inbound_key(wanted[i].subnet, wanted[i].ends);
+    pointers[i] = &keys[i];
+    signatures[i] = parts_.hash(keys[i]);
+  }
+  const std::size_t count = wanted.size();
+  parts_.index.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, {values.data(), count});
+  for (std::size_t i = 0; i < count; ++i)
+    if (values[i] != FlowIndex::kMissing) wanted[i].ends.local_port = L4Port{};
+}
+
+PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
+  Search search = search_for(wanted, questions);
   RemoteEntry* entry = parts_.use.find(remote_key(wanted));
   const std::uint32_t taken = entry == nullptr ? 0 : entry->flows;
   const std::uint32_t share = share_of(search);
   if (taken >= share) return Result::kExhausted;
+  if (try_proposed(search)) return Result::kFound;
 
   if (entry == nullptr || entry->bitmap == kNone) {
-    if (taken < share / 8 && try_random(search, kFewTries)) return Result::kFound;
-    if (try_random(search, kManyTries)) return Result::kFound;
+    for (std::uint32_t pair = 0; pair < kPairsOfTries; ++pair)
+      if (try_random(search)) return Result::kFound;
     if (entry == nullptr) return Result::kGaveUp;  // ten hits without a flow of ours: an interface of old stood here
   }
   if (search_bitmap(search, bitmap_for(*entry))) return Result::kFound;
@@ -108,24 +136,36 @@ bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, P
   return found;
 }
 
-// The position of a port of this worker's, each equally likely.
-std::uint32_t PortChoice::draw(const Search& search) {
+// Positions of ports of this worker's, each equally likely; two come of one random number.
+void PortChoice::draw(const Search& search, std::span<std::uint32_t> positions) {
   const PortSpace& space = search.space;
-  for (;;) {
-    const std::uint64_t random = parts_.random.next();
-    const std::uint64_t high = random >> 32;
-    const std::uint64_t low = random & 0xffffffff;
-    const std::uint32_t bucket = buckets_[high * buckets_.size() >> 32];
+  const std::uint64_t all = buckets_.size() * space.class_size();
+  std::uint64_t random = 0;
+  bool half_left = false;
+  for (std::size_t drawn = 0; drawn < positions.size();) {
+    random = half_left ? random >> 32 : parts_.random.next();
+    half_left = !half_left;
+    const std::uint64_t one = (random & 0xffffffff) * all >> 32;
+    const std::uint32_t bucket = buckets_[one / space.class_size()];
     const std::uint32_t position = space.first_position(space.class_of(bucket, search.base)) +
-                                   static_cast<std::uint32_t>(low * space.class_size() >> 32);
-    if (space.port_at(position).host() >= kFirstInterfacePort) return position;
+                                   static_cast<std::uint32_t>(one % space.class_size());
+    if (space.port_at(position).host() >= kFirstInterfacePort) positions[drawn++] = position;
   }
 }
 
-bool PortChoice::try_random(Search& search, std::uint32_t tries) {
-  std::array<std::uint32_t, kManyTries> positions;
-  for (std::uint32_t i = 0; i < tries; ++i) positions[i] = draw(search);
-  return ask(search, {positions.data(), tries}, nullptr);
+// Another opening of the burst may have it by now.
+bool PortChoice::try_proposed(Search& search) {
+  const Wanted& wanted = search.wanted;
+  if (wanted.ends.local_port == L4Port{}) return false;
+  search.questions -= std::min(search.questions, 1U);
+  const FlowKey key = inbound_key(wanted.subnet, wanted.ends);
+  return parts_.index.lookup(key, parts_.hash(key)) == FlowIndex::kMissing;
+}
+
+bool PortChoice::try_random(Search& search) {
+  std::array<std::uint32_t, kTriesAtOnce> positions;
+  draw(search, positions);
+  return ask(search, positions, nullptr);
 }
 
 bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
@@ -133,11 +173,10 @@ bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
   // instead would make the taken ones grow together into runs.
   for (std::uint32_t unknown = kAskedAtOnce; unknown >= kAskedAtOnce / 4;) {
     std::array<std::uint32_t, kAskedAtOnce> positions;
+    draw(search, positions);
     unknown = 0;
-    for (std::uint32_t i = 0; i < kAskedAtOnce; ++i) {
-      const std::uint32_t position = draw(search);
+    for (const std::uint32_t position : positions)
       if (!bitmap.test(position)) positions[unknown++] = position;
-    }
     if (unknown > 0 && ask(search, {positions.data(), unknown}, &bitmap)) return true;
     search.gave_up = search.questions == 0;
     if (search.gave_up) return false;

@@ -39,7 +39,11 @@ class PortChoice {
   };
   enum class Result : std::uint8_t { kFound, kExhausted, kGaveUp };
 
-  /// Sets `wanted.ends.local_port` when it finds one. `questions` are what the opening may still ask of the index.
+  /// Draws a port for each, at most kMaxBulk, and asks about all of them at once: those that are free become the local
+  /// ports, the others' are zero. What `choose` then looks at is in the cache; nothing is claimed.
+  void propose(std::span<Wanted> wanted);
+  /// Sets `wanted.ends.local_port` when it finds one; a port that is there already is tried first. `questions` are what
+  /// the opening may still ask of the index.
   Result choose(Wanted& wanted, std::uint32_t& questions);
   /// A flow with that inbound tuple was opened, or is gone.
   void opened(const Wanted& flow, std::uint32_t interface_slot);
@@ -51,8 +55,10 @@ class PortChoice {
  private:
   struct Search;
   bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap);
-  std::uint32_t draw(const Search& search);
-  bool try_random(Search& search, std::uint32_t tries);
+  void draw(const Search& search, std::span<std::uint32_t> positions);
+  Search search_for(Wanted& wanted, std::uint32_t& questions) const;
+  bool try_proposed(Search& search);
+  bool try_random(Search& search);
   bool search_bitmap(Search& search, PortBitmap& bitmap);
   bool search_class(Search& search, PortBitmap& bitmap, std::uint32_t contribution_class);
   PortBitmap& bitmap_for(RemoteEntry& entry);

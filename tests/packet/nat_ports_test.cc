@@ -140,6 +140,21 @@ INSTANTIATE_TEST_SUITE_P(Workers, PortsOfOneHome, testing::Values(3));
 INSTANTIATE_TEST_SUITE_P(Workers, PortsOfOneHome, testing::Values(2, 3, 16));
 #endif
 
+// Ports of a burst's openings are drawn together, so that two of them may draw the same.
+TEST(Ports, of_a_burst_are_no_two_flows_of_it) {
+  NatWorld world({.flows = 2 * kInterfacePorts});
+  std::uint32_t opened = 0;
+  for (std::uint32_t n = 0; n < kInterfacePorts;) {
+    std::vector<NatWorld::Arrival> burst;
+    for (; burst.size() < Nat::kMaxBurst && n < kInterfacePorts; ++n) burst.push_back({.from = {}, .datagram = nth(n)});
+    for (const Outcome& out : world.burst(burst)) opened += out.opened ? 1 : 0;
+  }
+  EXPECT_EQ(opened, kInterfacePorts);
+  std::set<std::uint16_t> taken;
+  for (const FlowView& flow : world.flows()) taken.insert(flow.interface_port.host());
+  EXPECT_EQ(taken.size(), kInterfacePorts);
+}
+
 TEST(Ports, of_echo_are_identifiers_and_found_to_the_last) {
   NatWorld world({.workers = 2, .flows = 70'000});
   Outcome out;
