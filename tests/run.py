@@ -17,7 +17,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as xml
 
-from build_ahead import BuildAhead
+from run_ahead import RunAhead
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
@@ -65,6 +65,9 @@ class Tally:
         self.skipped += skipped
         self.failures += failures
 
+    def add_all(self, other):
+        self.add(other.passed, other.skipped, other.failures)
+
     def line(self):
         return f"{self.passed} passed, {len(self.failures)} failed, {self.skipped} skipped"
 
@@ -88,8 +91,10 @@ def read_cases(path):
     return passed, skipped, failures
 
 
-def run_now(command, environment):
-    return subprocess.run(command, check=False, env=environment).returncode == 0
+def run_now(command, environment, output=None):
+    """True when the command succeeded; what it says goes to `output` when that is given."""
+    return subprocess.run(command, check=False, env=environment, stdout=output, stderr=output and subprocess.STDOUT,
+                          cwd=ROOT).returncode == 0
 
 
 def build(folder, options=(), targets=(), compiler="g++", run=run_now):
@@ -127,7 +132,7 @@ def build_tests(folder, suites, options=(), compiler="g++", run=run_now):
     return tests if build(folder, options, targets_of(folder, tests), compiler, run) else None
 
 
-def run_tests(tally, kind, folder, suites, environment=None, wrapper=()):
+def run_tests(tally, kind, folder, suites, environment=None, wrapper=(), run=run_now):
     """Runs the test programs of a folder, which are built, under meson; counts every case that they report."""
     with tempfile.TemporaryDirectory(prefix="hypernat-test.") as results:
         log = f"log-{os.path.basename(results)}"
@@ -136,11 +141,12 @@ def run_tests(tally, kind, folder, suites, environment=None, wrapper=()):
             command += ["--wrapper", " ".join(wrapper)]
         for suite in suites:
             command += ["--suite", suite]
-        run = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             env={**os.environ, **(environment or {}), "GTEST_OUTPUT": f"xml:{results}/"})
-        count_meson(tally, kind, ROOT / folder / "meson-logs", log, pathlib.Path(results))
-    if run.returncode != 0:
-        print(run.stdout, flush=True)
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+            good = run(command, {**os.environ, **(environment or {}), "GTEST_OUTPUT": f"xml:{results}/"}, said)
+            count_meson(tally, kind, ROOT / folder / "meson-logs", log, pathlib.Path(results))
+            if not good:
+                said.seek(0)
+                print(said.read(), flush=True)
 
 
 def count_meson(tally, kind, logs, log, results):
@@ -261,20 +267,28 @@ def build_plain(kind):
     return build("build")
 
 
-def sanitizer_builds():
-    """Jobs for BuildAhead."""
-    return {name: functools.partial(build_tests, each["folder"], each["suites"], each["options"], each["compiler"])
-            for name, each in SANITIZERS.items()}
+def sanitize(name, started, run):
+    """Builds and runs the unit tests under a sanitizer; returns their tally."""
+    sanitizer, tally = SANITIZERS[name], Tally()
+    announce(f"build with the {name} sanitizer", started)
+    if build_tests(sanitizer["folder"], sanitizer["suites"], sanitizer["options"], sanitizer["compiler"], run) is None:
+        tally.add(failures=[f"unit tests ({name}): building {sanitizer['folder']}"])
+        return tally
+    announce(f"unit tests under the {name} sanitizer", started)
+    run_tests(tally, name, sanitizer["folder"], sanitizer["suites"], sanitizer["environment"], sanitizer["wrapper"], run)
+    return tally
 
 
-def run_sanitizers(tally, builds, started):
-    for name, sanitizer in SANITIZERS.items():
-        announce(f"build with the {name} sanitizer", started)
-        if builds.result(name) is None:
-            tally.add(failures=[f"unit tests ({name}): building {sanitizer['folder']}"])
-            continue
-        announce(f"unit tests under the {name} sanitizer", started)
-        run_tests(tally, name, sanitizer["folder"], sanitizer["suites"], sanitizer["environment"], sanitizer["wrapper"])
+def sanitizer_jobs(started):
+    """For RunAhead."""
+    return {name: functools.partial(sanitize, name, started) for name in SANITIZERS}
+
+
+def await_sanitizers(tally, jobs, started):
+    for name in SANITIZERS:
+        if not jobs.is_done(name):
+            announce(f"nothing else left than the {name} sanitizer", started)
+        tally.add_all(jobs.result(name))
 
 
 def run_long(arguments, tally, started):
@@ -303,14 +317,14 @@ def run(arguments, tally, started):
         is_plain_built = build_plain(kind)
         if not is_plain_built:
             tally.add(failures=["plain build"])
-    builds = BuildAhead(sanitizer_builds() if kind in ("all", "sanitizers") else {})
+    ahead = RunAhead(sanitizer_jobs(started) if kind in ("all", "sanitizers") else {})
     try:
         if is_plain_built:
             run_plain(arguments, tally, started)
         if kind in ("all", "sanitizers"):
-            run_sanitizers(tally, builds, started)
+            await_sanitizers(tally, ahead, started)
     finally:
-        builds.stop()
+        ahead.stop()
     if arguments.long and kind == "all":
         run_long(arguments, tally, started)
 

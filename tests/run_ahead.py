@@ -1,24 +1,26 @@
-"""Builds what later tests need while earlier ones run.
+"""Runs what needs nobody's attention while the system tests run.
 
-Most system tests sleep more than they work, and a sanitizer's build could have the time that they leave; but they have
-deadlines, so it may have no more than that. Nice values alone do not see to it: where the kernel groups tasks by
-session (autogroup), they count only within one, and tests start programs in sessions of their own. So a build ahead
-gets a session too, and that session the least weight until somebody waits for the build.
+Most system tests sleep more than they work, and a sanitizer's build and its tests could have the time that they leave;
+but system tests have deadlines, so it may have no more than that. Nice values alone do not see to it: where the kernel
+groups tasks by session (autogroup), they count only within one, and tests start programs in sessions of their own. So
+what runs ahead gets a session too, and that session the least weight until somebody waits for it.
 """
 
 import concurrent.futures
 import os
+import pathlib
 import signal
 import subprocess
 import threading
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEAST = 19
 
 
-class BuildAhead:
+class RunAhead:
     """Runs jobs one after another in the background; whoever needs a job's result asks for it by name.
 
-    A job is a function of one that runs a command with an environment, and says whether it succeeded.
+    A job is a function of one that runs a command as run.run_now does.
     """
 
     def __init__(self, jobs):
@@ -37,6 +39,9 @@ class BuildAhead:
         finally:
             self._weigh(is_awaited=False)
 
+    def is_done(self, name):
+        return self.results[name].done()
+
     def stop(self):
         """Ends the command that is under way and starts no other."""
         with self.lock:
@@ -45,12 +50,12 @@ class BuildAhead:
                 os.killpg(self.running.pid, signal.SIGTERM)
         self.worker.shutdown(cancel_futures=True)
 
-    def _run(self, command, environment):
+    def _run(self, command, environment, output=None):
         with self.lock:
             if self.is_stopped:
                 return False
-            self.running = subprocess.Popen(["nice", "-n", str(LEAST), *command], env=environment,
-                                            start_new_session=True)
+            self.running = subprocess.Popen(["nice", "-n", str(LEAST), *command], env=environment, stdout=output,
+                                            stderr=output and subprocess.STDOUT, cwd=ROOT, start_new_session=True)
             self._tell_kernel()
         return self.running.wait() == 0
 
