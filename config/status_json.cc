@@ -62,6 +62,7 @@ std::string to_json(const DataplaneStatus& status) {
                          {"unix_milliseconds", status.unix_milliseconds},
                          {"beat_milliseconds", status.beat_milliseconds},
                          {"refusal", status.refusal},
+                         {"stalled_workers", status.stalled_workers},
                          {"port_use", std::move(port_use)}};
   // A refusal may quote bytes of a broken table: what is not UTF-8 is replaced, a status is written in any case.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -84,6 +85,16 @@ DataplaneStatus status_from_json(std::string_view text) {
   const Json& port_use = member_of(document, "port_use");
   if (!port_use.is_array()) refuse("port_use", port_use.type_name(), "an array");
   for (const Json& use : port_use) status.port_use.push_back(read_port_use(use));
+  // Data planes of before do not say it.
+  if (const auto stalled = document.find("stalled_workers"); stalled != document.end()) {
+    if (!stalled->is_array()) refuse("stalled_workers", stalled->type_name(), "an array of worker numbers");
+    for (const Json& worker : *stalled) {
+      if (!worker.is_number_unsigned() || worker.get<std::uint64_t>() > 0xffff)
+        refuse("stalled_workers", worker.is_number() ? worker.dump() : worker.type_name(),
+               "an array of worker numbers");
+      status.stalled_workers.push_back(worker.get<std::uint16_t>());
+    }
+  }
   return status;
 }
 

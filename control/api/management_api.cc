@@ -173,6 +173,7 @@ Json dataplane_json(Lifecycle& lifecycle, const config::DataplaneStatus& status)
           {"BeatMilliseconds", status.beat_milliseconds},
           {"Refusal", status.refusal},
           {"PortUse", uses},
+          {"StalledWorkers", status.stalled_workers},
           {"Live", is_live}};
 }
 

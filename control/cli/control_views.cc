@@ -83,6 +83,10 @@ int show_status(const Options& options) {
     dataplanes.add({member_text(node, "Node"), member_text(node, "Live"), member_text(node, "Generation"),
                     member_text(node, "TableSha256").substr(0, 12), member_text(node, "Refusal")});
   std::cout << dataplanes.to_string();
+  for (const auto& node : status.value("Dataplanes", json::array())) {
+    for (const auto& worker : node.value("StalledWorkers", json::array()))
+      std::cout << member_text(node, "Node") << ": worker " << worker << " does not poll; its log says since when\n";
+  }
   if (dataplanes.size() == 0) std::cout << "none has reported: functions stay Pending until one does\n";
   std::cout
       << "\n"

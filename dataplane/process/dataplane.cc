@@ -18,6 +18,9 @@
 namespace hypernat::dataplane {
 namespace {
 
+// Without a round, before a worker is reported; a worker that sleeps when idle goes thousands a second.
+constexpr Tick kPatience = 1000;
+
 Tick milliseconds(std::chrono::milliseconds duration) {
   return static_cast<Tick>(duration.count());
 }
@@ -88,6 +91,7 @@ Dataplane::Dataplane(const config::DataplaneConfig& config, config::Store& store
                 return every_worker([&](const Worker& worker) { return worker.swept() == tables; });
               },
       });
+  watch_ = std::make_unique<WorkerWatch>(workers_.size(), kPatience);
   launch();
 }
 
@@ -251,13 +255,28 @@ void Dataplane::stop() {
 
 void Dataplane::beat() {
   keeper_->pull();
+  watch_workers();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   config::DataplaneStatus status;
   status.node = config_.node;
   status.unix_milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   status.beat_milliseconds = static_cast<std::uint64_t>(config_.store.beat.count());
   status.port_use = port_use();
+  status.stalled_workers = watch_->stalled();
   keeper_->report(std::move(status));
+}
+
+void Dataplane::watch_workers() {
+  std::vector<Tick> rounds;
+  for (const auto& worker : workers_) rounds.push_back(worker->last_round());
+  for (const WorkerWatch::Change& change : watch_->look(rounds, clock_.now())) {
+    if (change.is_stalled) {
+      spdlog::error("worker {} (lcore {}) has not polled for {} ms: its packets are lost at the devices", change.worker,
+                    lcores_[change.worker], change.silent_for);
+    } else {
+      spdlog::warn("worker {} (lcore {}) polls again", change.worker, lcores_[change.worker]);
+    }
+  }
 }
 
 // A worker's fullest remote endpoint is as a rule every worker's; the sum is what the remote endpoint uses of the

@@ -18,6 +18,7 @@
 #include "dataplane/port/eal.h"
 #include "dataplane/port/port.h"
 #include "dataplane/process/table_keeper.h"
+#include "dataplane/process/worker_watch.h"
 #include "dataplane/worker/clock.h"
 #include "dataplane/worker/rings.h"
 #include "dataplane/worker/worker.h"
@@ -51,6 +52,7 @@ class Dataplane {
   std::vector<config::PortUse> port_use() const;
 
  private:
+  void watch_workers();
   void open_ports();
   void make_workers();
   Worker::Options worker_options(std::uint16_t number) const;
@@ -74,6 +76,7 @@ class Dataplane {
   std::unique_ptr<Rings> rings_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableKeeper> keeper_;
+  std::unique_ptr<WorkerWatch> watch_;
   std::vector<std::pair<Worker*, const Clock*>> jobs_;  ///< of the lcores
 };
 

@@ -94,6 +94,7 @@ void Worker::run(const Clock& clock) {
 }
 
 std::uint32_t Worker::step(Tick now) {
+  last_round_.store(now, std::memory_order_relaxed);
   adopt_tables();
   hear_reports();
   std::uint32_t moved = 0;

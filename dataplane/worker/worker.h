@@ -104,6 +104,8 @@ class Worker {
   const Tables* adopted() const { return adopted_.load(std::memory_order_acquire); }
   const Tables* swept() const { return swept_.load(std::memory_order_acquire); }
   const DeviceHash& device_hash(std::uint16_t port) const { return hashes_[port]; }
+  /// When the last round began.
+  Tick last_round() const { return last_round_.load(std::memory_order_relaxed); }
   Mailbox& mailbox() { return mailbox_; }
   TraceRing& trace() { return trace_; }
 
@@ -192,8 +194,9 @@ class Worker {
 
   Mailbox mailbox_;
   TraceRing trace_;
-  std::atomic<const Tables*> adopted_{nullptr};  ///< written by the worker
-  std::atomic<const Tables*> swept_{nullptr};    ///< likewise: no flow of an earlier table is left
+  std::atomic<Tick> last_round_{0};  ///< written by the worker, as are the next two
+  std::atomic<const Tables*> adopted_{nullptr};
+  std::atomic<const Tables*> swept_{nullptr};  ///< no flow of an earlier table is left
 };
 
 }  // namespace hypernat::dataplane

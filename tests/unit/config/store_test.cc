@@ -53,7 +53,8 @@ DataplaneStatus status_of(std::string node) {
           .unix_milliseconds = 1'700'000'000'123,
           .beat_milliseconds = 500,
           .refusal = "mapping 7: found no interface; expected \"at least one\"",
-          .port_use = {{"eni-1", 51'609, 2}, {"eni-2", 1, 0}}};
+          .port_use = {{"eni-1", 51'609, 2}, {"eni-2", 1, 0}},
+          .stalled_workers = {0, 3}};
 }
 
 TEST_F(DirectoryStore, IsEmptyAtFirst) {
@@ -176,6 +177,14 @@ TEST(Status, IgnoresMembersOfALaterVersion) {
   EXPECT_EQ(status_from_json(text), status_of("dp1"));
 }
 
+TEST(Status, IsReadFromADataPlaneThatDoesNotSayWhichWorkersStand) {
+  std::string text = to_json(status_of("dp1"));
+  text.replace(text.find("stalled_workers"), 7, "former_");
+  auto without = status_of("dp1");
+  without.stalled_workers.clear();
+  EXPECT_EQ(status_from_json(text), without);
+}
+
 std::string refusal_of(std::string_view text) {
   try {
     status_from_json(text);
@@ -203,6 +212,8 @@ TEST(Status, RefusesByTheNameOfTheMember) {
   EXPECT_EQ(refusal_of("{\"node\": \"a\", \"epoch\": 0, \"generation\": 0, \"table_sha256\": \"\", "
                        "\"unix_milliseconds\": 0, \"beat_milliseconds\": 0, \"refusal\": \"\", \"port_use\": [7]}"),
             "status: found number for \"port_use\"; expected an array of objects");
+  EXPECT_EQ(refusal_of(with("\"stalled_workers\": [\n    0,", "\"stalled_workers\": [\n    -1,")),
+            "status: found -1 for \"stalled_workers\"; expected an array of worker numbers");
 }
 
 // What is said of a list must not need a stack frame for each of its levels: any data plane writes into the store.
