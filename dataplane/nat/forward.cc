@@ -12,7 +12,7 @@ namespace hypernat::dataplane {
 namespace {
 
 // Entries are asked for so many packets ahead: enough to hide a miss, and no more than a core follows at a time.
-constexpr std::size_t kAhead = 12;
+constexpr std::size_t kAhead = 24;
 
 void prefetch(const void* address) {
   __builtin_prefetch(address, 1, 3);

@@ -157,14 +157,30 @@ std::uint32_t Worker::take_finished(rte_ring* ring) {
 
 // The packet's journey. Every packet of the burst has left, died by name, or is held or handed over at its end.
 void Worker::journey(Burst& burst, Tick now) {
+  StageCycles* const stages = options_.stage_cycles;
+  std::uint64_t begun = stages == nullptr ? 0 : rte_rdtsc();
+  const auto lap = [&](Stage stage) {
+    if (stages == nullptr) return;
+    const std::uint64_t ended = rte_rdtsc();
+    stages->cycles[static_cast<std::size_t>(stage)] += ended - begun;
+    begun = ended;
+  };
+  if (stages != nullptr) stages->packets += burst.size;
   describe(burst);
+  lap(Stage::kDescribe);
   parse(burst, now);
+  lap(Stage::kParse);
   admit(burst, now);
+  lap(Stage::kAdmit);
   gather(burst, now);
+  lap(Stage::kGather);
   go_home(burst);
+  lap(Stage::kGoHome);
   translate(burst, now);
+  lap(Stage::kTranslate);
   leave(burst, now);
   flush_hand_over();
+  lap(Stage::kLeave);
 }
 
 void Worker::describe(Burst& burst) {

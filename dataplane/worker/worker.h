@@ -34,6 +34,7 @@
 #include "dataplane/worker/device_hash.h"
 #include "dataplane/worker/mailbox.h"
 #include "dataplane/worker/sender.h"
+#include "dataplane/worker/stage_cycles.h"
 #include "dataplane/worker/trace.h"
 
 namespace hypernat::dataplane {
@@ -73,6 +74,7 @@ class Worker {
     Gathering::Options fragments;
     std::array<std::uint64_t, 2> identification_secret{};  ///< the same for all workers
     std::uint32_t trace_records = 1024;                    ///< a power of two
+    StageCycles* stage_cycles = nullptr;                   ///< set: what each stage takes is added here
   };
   struct Surroundings {
     const Attachments& attachments;

@@ -80,6 +80,11 @@ def opening(bench, sizes):
     bench.run("expiry", "--flows", MILLION)
 
 
+def stages(bench, sizes):
+    for flows in sizes[1:3]:
+        bench.run("stages", "--flows", flows, "--runs", bench.runs)
+
+
 def latency(bench, sizes):
     for flows in sizes[1:3]:
         bench.run("latency", "--flows", flows)
@@ -97,7 +102,7 @@ def scale(bench, sizes):
     bench.run("reload", "--encapsulation", "vxlan", "--flows", MILLION, "--mappings", 100_000, lcores=bench.beside_main(1))
 
 
-MEASURES = {"journey": journey, "opening": opening, "latency": latency, "scale": scale}
+MEASURES = {"journey": journey, "stages": stages, "opening": opening, "latency": latency, "scale": scale}
 
 
 def machine(bench):

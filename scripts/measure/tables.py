@@ -86,6 +86,24 @@ def opening_table(figures, tsc_hz):
     return ["New flows, one core", ""] + lines + [""] if lines else []
 
 
+def stage_table(figures):
+    cells = {}
+    for figure in figures:
+        if figure["measure"] != "stage":
+            continue
+        encapsulation, direction, stage = figure["setting"].split(" ", 2)
+        cells.setdefault((encapsulation, figure["flows"], direction), {}).setdefault(stage, []).append(figure["value"])
+    if not cells:
+        return []
+    names = list(next(iter(cells.values())))
+    lines = ["Where they go, TSC cycles per packet (what receive, transmit and the rounds themselves take is not in it)", "",
+             f"{'on both sides':<14}{'flows':>8}  {'':<10}" + "".join(f"{name:>11}" for name in names)]
+    for (encapsulation, flows, direction), stages in sorted(cells.items()):
+        lines.append(f"{encapsulation:<14}{count(flows):>8}  {direction:<10}"
+                     + "".join(f"{median(stages[name]):>11.1f}" for name in names))
+    return lines + [""]
+
+
 def plain_table(figures, measures, title):
     lines = [f"{figure['measure']:<14}{figure['setting']:<34}{count(figure['flows']):>10} {figure['value']:>12.2f} {figure['unit']}"
              for figure in figures if figure["measure"] in measures]
@@ -97,6 +115,7 @@ def text(figures, about):
              f"{about['pages']} pages, pinned to CPU {about['pinned_to']}, load before {about['load_before']:.2f}, "
              f"{about['date']}", ""]
     lines += journey_table(figures, about["tsc_hz"])
+    lines += stage_table(figures)
     lines += opening_table(figures, about["tsc_hz"])
     lines += plain_table(figures, ["expiry"], "A million flows expire while others are forwarded")
     lines += plain_table(figures, ["latency"], "Added latency, from the time a packet was due")

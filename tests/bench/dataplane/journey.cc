@@ -82,6 +82,34 @@ std::vector<double> cycles_of_floor(World& world, Side side, std::uint32_t packe
   return samples;
 }
 
+void measure_stages(const JourneyPlan& plan, Report& report) {
+  World::Options options = plan.world;
+  options.stages = true;
+  World world(options);
+  world.open(0, options.flows);
+  for (std::uint32_t run = 0; run < plan.runs; ++run) {
+    for (const Side side : {Side::kInside, Side::kOutside}) {
+      const std::vector<Draw> draws = world.draws(side, world.uniform(plan.packets));
+      world.port(side).offer(0, world.frame(side), draws);
+      cycles_of_rounds(world, kSample);
+      world.stages() = {};
+      cycles_of_rounds(world, plan.packets);
+      const dataplane::StageCycles taken = world.stages();
+      for (std::size_t stage = 0; stage < taken.cycles.size(); ++stage) {
+        report.add({.measure = "stage",
+                    .setting = std::string(config::to_string(options.encapsulation)) + " " + name_of(side) + " " +
+                               std::string(dataplane::kStageNames[stage]),
+                    .flows = options.flows,
+                    .run = run,
+                    .samples = {static_cast<double>(taken.cycles[stage]) / static_cast<double>(taken.packets)}});
+      }
+      world.port(side).pause(0);
+      world.settle();
+      world.check_accounts();
+    }
+  }
+}
+
 void measure_journey(const JourneyPlan& plan, Report& report) {
   World world(plan.world);
   world.open(0, plan.world.flows);

@@ -21,6 +21,9 @@ struct JourneyPlan {
 /// unmeasured pass is checked. Throws std::runtime_error when a packet is not what it has to be.
 void measure_journey(const JourneyPlan& plan, Report& report);
 
+/// What each stage of the journey takes, outbound and inbound; reading the clock between them costs a little too.
+void measure_stages(const JourneyPlan& plan, Report& report);
+
 /// Cycles per packet of rounds of worker 0, in samples of 65,536 packets each, until `packets` have gone through.
 std::vector<double> cycles_of_rounds(World& world, std::uint32_t packets);
 /// The same frames from port to port with nothing in between.

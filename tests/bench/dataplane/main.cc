@@ -60,6 +60,10 @@ int run(int count, char** arguments) {
     measure_journey({.world = world, .runs = runs, .packets = packets}, report);
   };
 
+  auto* stages = command("stages", "where the cycles of the journey go");
+  stages->add_option("--runs", runs)->capture_default_str();
+  measures["stages"] = [&](Report& report) { measure_stages({.world = world, .runs = runs}, report); };
+
   std::vector<std::uint32_t> standing{0};
   auto* opening = command("opening", "new flows, at a table with flows");
   opening->add_option("--standing", standing, "flows that are there before, ascending")->capture_default_str();

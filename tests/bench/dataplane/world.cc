@@ -210,6 +210,7 @@ void World::make_workers() {
     dataplane::Worker::Options made;
     made.number = number;
     made.idle_sleep = std::chrono::microseconds{0};
+    if (options_.stages && number == 0) made.stage_cycles = &stages_;
     made.to_workers = rings_->from(number);
     made.from_workers = rings_->to(number);
     made.reports_to_workers = rings_->reports_from(number);

@@ -44,6 +44,7 @@ class World {
     Spread spread = Spread::kByHash;
     Protocol protocol = Protocol::kUdp;
     dataplane::FlowTimeouts timeouts = {};
+    bool stages = false;  ///< the first worker says what its stages take
   };
   /// EAL is initialised; worlds may follow one another. Throws std::runtime_error.
   explicit World(const Options& options);
@@ -78,6 +79,8 @@ class World {
   MemoryPort& other_port(Side side) { return side == Side::kInside ? *outside_ : *inside_; }
   dataplane::Worker& worker(std::uint16_t number = 0) { return *workers_[number]; }
   std::uint16_t workers() const { return options_.workers; }
+  /// Of the first worker, with Options::stages.
+  dataplane::StageCycles& stages() { return stages_; }
   const Options& options() const { return options_; }
 
   /// What the control plane would have published, as its generation n.
@@ -124,6 +127,7 @@ class World {
   FrameTemplate inside_frame_;
   FrameTemplate outside_frame_;
   std::vector<Reply> replies_;
+  dataplane::StageCycles stages_;
   std::uint32_t opened_ = 0;
   std::uint64_t dropped_ = 0;
   std::mt19937_64 random_{1};
