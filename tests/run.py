@@ -291,7 +291,27 @@ def await_sanitizers(tally, jobs, started):
         tally.add_all(jobs.result(name))
 
 
+def run_bench(tally):
+    """That everything is still measured, briefly; how fast it is is nobody's test."""
+    program = "tests/bench/dataplane/hypernat-bench"
+    if not build("build", targets=[program]):
+        tally.add(failures=["bench: building"])
+        return
+    few = ["--flows", "2000"]
+    for measure in (*[["journey", *few, "--packets", "70000", "--runs", "1", "--encapsulation", encapsulation]
+                      for encapsulation in ("plain", "vlan", "vxlan")],
+                    ["stages", *few, "--runs", "1"], ["opening", *few, "--protocol", "tcp"], ["connections", "--flows", "16384"],
+                    ["latency", *few], ["memory", *few], ["reload", "--encapsulation", "vxlan", *few, "--mappings", "200"]):
+        command = [ROOT / "build" / program, "--eal", "--no-huge --no-shconf -m 1500 --lcores 0@0,1@0", *measure]
+        if run_now(command, None):
+            tally.add(passed=1)
+        else:
+            tally.add(failures=[f"bench: {' '.join(measure)}"])
+
+
 def run_long(arguments, tally, started):
+    announce("the bench", started)
+    run_bench(tally)
     announce("system tests under the address sanitizer", started)
     sanitizer = SANITIZERS["address"]
     if build(sanitizer["folder"], sanitizer["options"], compiler=sanitizer["compiler"]):

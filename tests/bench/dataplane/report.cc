@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace hypernat::bench {
 
@@ -18,6 +19,7 @@ double Figure::value() const {
 }
 
 void Report::add(Figure figure) {
+  if (figure.samples.empty()) throw std::runtime_error("nothing was measured for " + figure.measure + ": more flows");
   std::fprintf(stderr, "%-12s %-36s %9llu flows, run %u: %10.1f %s\n", figure.measure.c_str(), figure.setting.c_str(),
                static_cast<unsigned long long>(figure.flows), figure.run, figure.value(), figure.unit.c_str());
   figures_.push_back(std::move(figure));

@@ -27,7 +27,7 @@ double quantile(std::vector<double> values, double rank);
 
 class Report {
  public:
-  /// Keeps it, and says so in a line on standard error.
+  /// Keeps it, and says so in a line on standard error. Throws std::runtime_error when there are no samples.
   void add(Figure figure);
   /// All figures, with their medians and samples.
   nlohmann::json json() const;
