@@ -13,30 +13,34 @@ using std::chrono::milliseconds;
 
 Scalar<std::optional<TcpEndpoint>> loopback_endpoint() {
   using Endpoint = std::optional<TcpEndpoint>;
-  return {
-      .type = "address:port",
-      .unit = "",
-      .range = "loopback; \"\" for none",
-      .expected = "a loopback address and port, as 127.0.0.1:9040 (requests are not authenticated), or \"\" for none",
-      .parse = [](std::string_view text) -> std::optional<Endpoint> {
-        if (text.empty()) return std::optional<Endpoint>(std::in_place);  // found, and it says none
-        const std::size_t colon = text.find(':');
-        if (colon == std::string_view::npos) return std::nullopt;
-        const auto address = parse_ipv4_address(text.substr(0, colon));
-        const auto port = parse_decimal(text.substr(colon + 1));
-        if (!address || address->host() >> 24 != 127 || !port || *port < 1 || *port > 65'535) return std::nullopt;
-        return Endpoint(TcpEndpoint{*address, static_cast<std::uint16_t>(*port)});
-      },
-      .print =
-          [](const Endpoint& endpoint) {
-            return endpoint ? to_string(endpoint->address) + ":" + std::to_string(endpoint->port) : "\"\"";
-          }};
+  return {.type = "address:port",
+          .unit = "",
+          .range = "loopback; \"\" for none",
+          .expected = "a loopback address and port, as 127.0.0.1:9040 (nothing is encrypted), or \"\" for none",
+          .parse = [](std::string_view text) -> std::optional<Endpoint> {
+            if (text.empty()) return std::optional<Endpoint>(std::in_place);  // found, and it says none
+            const std::size_t colon = text.find(':');
+            if (colon == std::string_view::npos) return std::nullopt;
+            const auto address = parse_ipv4_address(text.substr(0, colon));
+            const auto port = parse_decimal(text.substr(colon + 1));
+            if (!address || address->host() >> 24 != 127 || !port || *port < 1 || *port > 65'535) return std::nullopt;
+            return Endpoint(TcpEndpoint{*address, static_cast<std::uint16_t>(*port)});
+          },
+          .print =
+              [](const Endpoint& endpoint) {
+                return endpoint ? to_string(endpoint->address) + ":" + std::to_string(endpoint->port) : "\"\"";
+              }};
 }
 
 Schema<ListenConfig> listen_schema() {
   Schema<ListenConfig> schema;
   schema.optional({"tcp", "Where the API listens for TCP."}, &ListenConfig::tcp, loopback_endpoint())
-      .optional({"socket", "The Unix socket where the API listens."}, &ListenConfig::socket, socket_path());
+      .optional({"socket", "The Unix socket where the API listens."}, &ListenConfig::socket, socket_path())
+      .optional({"connections", "How many connections are served at a time, on each of both."},
+                &ListenConfig::connections, integer<std::uint32_t>(1, 4096))
+      .optional(
+          {"requests_per_second", "What an account may ask for over TCP; as much may come at once. 0 for no limit."},
+          &ListenConfig::requests_per_second, integer<std::uint32_t>(0, 1'000'000));
   return schema;
 }
 
@@ -75,9 +79,11 @@ Schema<Ec2Config> ec2_schema() {
 
 Schema<AccessKey> access_key_schema() {
   Schema<AccessKey> schema;
-  schema.required({"id", "The account that requests with the key are for."}, &AccessKey::account, account())
-      .required({"access_key_id", "The key id in a request's SigV4 credential; signatures are not verified."},
-                &AccessKey::access_key_id, name());
+  schema.required({"id", "The account that requests signed with the key are for."}, &AccessKey::account, account())
+      .required({"access_key_id", "The key's id, in the credential of a request's signature."},
+                &AccessKey::access_key_id, name())
+      .required({"secret_access_key", "What the request is signed with."}, &AccessKey::secret_access_key,
+                text("wJalrXUtnFEMI"));
   return schema;
 }
 
@@ -98,11 +104,14 @@ const Schema<ControlConfig>& control_schema() {
         .optional(
             {"mapping_release_after", "How long a mapping outlives its last function; AWS takes up to 20 minutes."},
             &ControlConfig::mapping_release_after, duration(milliseconds(0), milliseconds(7 * 86'400'000)))
+        .optional({"environment_idle_after",
+                   "How long an execution environment of uploaded code waits for the next event; 0s: none waits."},
+                  &ControlConfig::environment_idle_after, duration(milliseconds(0), milliseconds(11 * 3'600'000)))
         .optional({"interfaces_per_vpc", "How many interfaces a VPC may have; AWS's quota."},
                   &ControlConfig::interfaces_per_vpc, integer<std::uint32_t>(1, 1'000'000, "interfaces"))
         .group({"ec2", "What a subnet made through EC2's API gets where its tags say nothing."}, &ControlConfig::ec2,
                ec2_schema())
-        .list({"accounts", "Which account a request is for, by the key it was signed with."},
+        .list({"accounts", "The keys of accounts. Once there is one, requests over TCP must be signed."},
               &ControlConfig::access_keys, access_key_schema(), {.least = 0, .most = 10'000});
     return schema;
   }();

@@ -22,9 +22,11 @@ struct TcpEndpoint {
 };
 
 struct ListenConfig {
-  /// Loopback only: requests are not authenticated. Absent: no TCP.
+  /// Loopback only: nothing is encrypted. Absent: no TCP.
   std::optional<TcpEndpoint> tcp = TcpEndpoint{Ipv4Address::of(127, 0, 0, 1), 9040};
   std::filesystem::path socket = "/run/hypernat/control.sock";
+  std::uint32_t connections = 320;          ///< served at a time, on each of both
+  std::uint32_t requests_per_second = 100;  ///< of an account, over TCP; 0: no limit
   bool operator==(const ListenConfig&) const = default;
 };
 
@@ -34,10 +36,11 @@ struct LambdaVpcBlocks {
   bool operator==(const LambdaVpcBlocks&) const = default;
 };
 
-/// The account of a request, found by the key id in its SigV4 credential. Signatures are not verified.
+/// What requests of an account are signed with.
 struct AccessKey {
   std::string account;  ///< 12 decimal digits
   std::string access_key_id;
+  std::string secret_access_key;
   bool operator==(const AccessKey&) const = default;
 };
 
@@ -56,11 +59,12 @@ struct ControlConfig {
   std::filesystem::path database = "/var/lib/hypernat/control.db";
   StoreConfig store;
   LambdaVpcBlocks lambda_vpc;
-  std::chrono::milliseconds provisioning_time{90'000};     ///< how long making an interface takes, as in AWS
-  std::chrono::milliseconds environment_time{10'000};      ///< the same, for one environment's own
-  std::chrono::milliseconds mapping_reuse_after{600'000};  ///< longer than the data planes' longest timeout
-  std::chrono::milliseconds mapping_release_after{0};      ///< how long a mapping outlives its last function
-  std::uint32_t interfaces_per_vpc = 250;                  ///< AWS's quota
+  std::chrono::milliseconds provisioning_time{90'000};        ///< how long making an interface takes, as in AWS
+  std::chrono::milliseconds environment_time{10'000};         ///< the same, for one environment's own
+  std::chrono::milliseconds mapping_reuse_after{600'000};     ///< longer than the data planes' longest timeout
+  std::chrono::milliseconds mapping_release_after{0};         ///< how long a mapping outlives its last function
+  std::chrono::milliseconds environment_idle_after{300'000};  ///< how long one waits for the next event; 0: none does
+  std::uint32_t interfaces_per_vpc = 250;                     ///< AWS's quota
   Ec2Config ec2;
   std::vector<AccessKey> access_keys;
   bool operator==(const ControlConfig&) const = default;

@@ -33,9 +33,21 @@ sigset_t block_signals() {
 }
 
 ApiSettings api_settings(const config::ControlConfig& config) {
-  ApiSettings settings{.region = config.region, .accounts_by_key = {}, .ec2 = config.ec2};
-  for (const auto& key : config.access_keys) settings.accounts_by_key.emplace(key.access_key_id, key.account);
+  ApiSettings settings{.region = config.region,
+                       .keys = {},
+                       .requests_per_second = config.listen.requests_per_second,
+                       .ec2 = config.ec2,
+                       .runner = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "hypernat-runner",
+                       .environment_idle_after = config.environment_idle_after};
+  for (const auto& key : config.access_keys)
+    settings.keys.emplace(key.access_key_id, SigningKey{.account = key.account, .secret = key.secret_access_key});
   return settings;
+}
+
+void warn_of_readers(const std::string& file, const config::ControlConfig& config) {
+  struct stat status {};
+  if (config.access_keys.empty() || ::stat(file.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
+  spdlog::warn("{} holds the accounts' secret keys and everybody may read it: chmod o-r", file);
 }
 
 void run(const config::ControlConfig& config) {
@@ -86,7 +98,9 @@ int main(int argc, char** argv) {
     spdlog::set_default_logger(
         std::make_shared<spdlog::logger>("control", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-    hypernat::control::run(hypernat::config::load_control_config(file));
+    const auto config = hypernat::config::load_control_config(file);
+    hypernat::control::warn_of_readers(file, config);
+    hypernat::control::run(config);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hypernat-control: %s\n", error.what());
     return 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/names.h"
 #include "control/api/base64.h"
 #include "control/api/ec2_error.h"
 #include "control/api/errors.h"
@@ -32,6 +33,10 @@ Refusal unknown_operation(const ApiRequest& request) {
 }
 
 std::size_t Api::body_limit(const ApiRequest& request) {
+  const bool has_code = (request.method == "POST" && request.path.starts_with("/2015-03-31/functions") &&
+                         request.path.find('/', sizeof "/2015-03-31/functions") == std::string::npos) ||
+                        (request.method == "PUT" && request.path.ends_with("/code"));
+  if (has_code) return kLargestBody;
   return request.path.ends_with("/invocations") ? kMaxPayload : kMaxBody;
 }
 
@@ -44,17 +49,40 @@ ApiResponse Api::handle(const ApiRequest& request) {
 
 ApiResponse Api::serve_ec2(const ApiRequest& request, const std::string& request_id) {
   try {
-    const auto account = account_of(request);
+    if (request.body.size() > body_limit(request))
+      throw Refusal(RefusalKind::kTooLarge,
+                    "Request entity too large: expected at most " + std::to_string(body_limit(request)) + " bytes");
+    const auto account = account_of(request, "ec2");
     welcome(account);
     return ec2_.handle(account, request, request_id);
+  } catch (const SignatureError& error) {
+    return error_response(ec2_error(error), request_id);
   } catch (const Refusal& refusal) {
     return error_response(ec2_error(refusal), request_id);
   }
 }
 
+std::string Api::account_of(const ApiRequest& request, const char* service) {
+  const auto named = request.headers.find("x-hypernat-account");
+  const bool may_name = request.origin == Origin::kSocket || settings_.keys.empty();
+  if (may_name && named != request.headers.end()) {
+    if (config::is_account(named->second)) return named->second;
+    throw invalid_parameter("X-Hypernat-Account: found \"" + named->second + "\"; expected 12 decimal digits");
+  }
+  if (settings_.keys.empty())
+    throw Refusal(RefusalKind::kAccessDenied,
+                  "Found no account; expected the header X-Hypernat-Account, or accounts with keys in control.yaml and "
+                  "a request that is signed with one");
+  const auto now = controller_.read([](Controller::Lifecycle& lifecycle) { return lifecycle.now; });
+  const auto account = verify_signature(request, settings_.keys, {.region = settings_.region, .service = service}, now);
+  if (request.origin == Origin::kTcp && !rate_.admit(account, now))
+    throw Refusal(RefusalKind::kTooManyRequests, "Rate exceeded");
+  return account;
+}
+
 void Api::welcome(const std::string& account) {
-  const bool has_key = std::any_of(settings_.accounts_by_key.begin(), settings_.accounts_by_key.end(),
-                                   [&](const auto& key) { return key.second == account; });
+  const bool has_key = std::any_of(settings_.keys.begin(), settings_.keys.end(),
+                                   [&](const auto& key) { return key.second.account == account; });
   const bool is_known = controller_.read(
       [&](Controller::Lifecycle& lifecycle) { return find_account(lifecycle.database, account).has_value(); });
   if (is_known || !has_key) return;
@@ -71,6 +99,8 @@ void Api::welcome(const std::string& account) {
 ApiResponse Api::serve(const ApiRequest& request) {
   try {
     return route(request);
+  } catch (const SignatureError& error) {
+    return error_response(error_name(error.fault()), error.what());
   } catch (const Refusal& refusal) {
     return error_response(refusal);
   } catch (const std::exception& error) {
@@ -85,7 +115,11 @@ ApiResponse Api::route(const ApiRequest& request) {
                                               " bytes; expected at most " + std::to_string(body_limit(request)));
   const auto parts = split(request.path);
   if (parts.size() >= 2 && parts[0] == "2015-03-31" && parts[1] == "functions") return lambda(request, parts);
-  if (parts.size() >= 3 && parts[0] == "hypernat" && parts[1] == "v1") return management(request, parts);
+  const bool is_management = parts.size() >= 3 && parts[0] == "hypernat" && parts[1] == "v1";
+  if (is_management && request.origin == Origin::kTcp && !settings_.keys.empty())
+    throw Refusal(RefusalKind::kAccessDenied,
+                  "/hypernat/v1 is the operator's: it is served on the Unix socket only, once accounts have keys");
+  if (is_management) return management(request, parts);
   throw unknown_operation(request);
 }
 

@@ -5,12 +5,20 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "control/api/ec2_api.h"
+#include "control/api/environment_protocol.h"
+#include "control/api/function_json.h"
+#include "control/api/invocation.h"
 #include "control/api/message.h"
+#include "control/api/request_rate.h"
+#include "control/api/sigv4.h"
+#include "control/api/warm_pool.h"
 #include "control/lifecycle/controller.h"
 #include "control/lifecycle/refusal.h"
 
@@ -18,9 +26,12 @@ namespace hypernat::control {
 
 struct ApiSettings {
   std::string region = "us-east-1";
-  /// Account by access key id, for requests that name no account otherwise. Signatures are not verified.
-  std::map<std::string, std::string> accounts_by_key;
+  /// What requests are signed with. Without any, whoever asks says whom for.
+  SigningKeys keys;
+  std::uint32_t requests_per_second = 0;  ///< of an account, over TCP; 0: no limit
   config::Ec2Config ec2;
+  std::filesystem::path runner;                         ///< hypernat-runner, as worker hosts see it
+  std::chrono::milliseconds environment_idle_after{0};  ///< how long one waits for the next event; 0: none does
 };
 
 /// A path cut at its slashes: "/hypernat/v1/mappings" → {"hypernat", "v1", "mappings"}.
@@ -29,13 +40,19 @@ using PathParts = std::vector<std::string>;
 class Api {
  public:
   Api(Controller& controller, ApiSettings settings)
-      : controller_(controller), settings_(std::move(settings)), ec2_(controller, settings_.region, settings_.ec2) {}
+      : controller_(controller),
+        settings_(std::move(settings)),
+        rate_(settings_.requests_per_second),
+        pool_(settings_.environment_idle_after),
+        ec2_(controller, settings_.region, settings_.ec2) {}
 
   ApiResponse handle(const ApiRequest& request);
 
   /// Ends the invocations that run: nobody will be there to answer them.
   void stop() { is_stopping_ = true; }
 
+  /// No call takes a larger body.
+  static constexpr std::size_t kLargestBody = 70U << 20;  // code of 50 MiB in base64, and what else is said
   /// How large a body this request may have.
   static std::size_t body_limit(const ApiRequest& request);
 
@@ -49,6 +66,9 @@ class Api {
   ApiResponse serve_ec2(const ApiRequest& request, const std::string& request_id);
   /// The account, made when it is one that has a key and nothing else yet.
   void welcome(const std::string& account);
+  /// Whom the request is for: who signed it for this service or, on the socket, whom it names. Throws Refusal or
+  /// SignatureError.
+  std::string account_of(const ApiRequest& request, const char* service);
   ApiResponse route(const ApiRequest& request);
 
   // lambda_api.cc
@@ -58,8 +78,14 @@ class Api {
   ApiResponse list_functions(const ApiRequest& request);
   ApiResponse invoke_function(const ApiRequest& request, const FunctionName& name);
   ApiResponse place(const ApiRequest& request);
-  std::string account_of(const ApiRequest& request) const;
   FunctionName resolve(const std::string& account, const std::string& identifier) const;
+
+  FunctionView view(Controller::Lifecycle& lifecycle, const Function& function) const;
+
+  // code_api.cc
+  ApiResponse update_code(const ApiRequest& request, const FunctionName& name);
+  InvocationResult invoke_code(const Function& function, const Place& place, EnvironmentRequest wanted,
+                               const std::string& payload);
 
   // lease_api.cc
   ApiResponse leases(const ApiRequest& request, const PathParts& rest);
@@ -75,10 +101,18 @@ class Api {
 
   Controller& controller_;
   const ApiSettings settings_;
+  RequestRate rate_;
+  WarmPool pool_;
   Ec2Api ec2_;
   std::atomic<int> invocations_ = 0;
   std::atomic<bool> is_stopping_ = false;
 };
+
+ApiResponse answer(int status, const nlohmann::json& body);
+
+/// The archive in CreateFunction's body, checked; empty when the function has a command instead. Throws Refusal, also
+/// for a role that is none.
+std::string read_code(const nlohmann::json& body);
 
 /// The refusal of a path or method that nobody serves.
 Refusal unknown_operation(const ApiRequest& request);

@@ -32,6 +32,7 @@ inline constexpr const char* kNameNote = "name";                ///< of a securi
 inline constexpr const char* kDescriptionNote = "description";  ///< of a security group
 inline constexpr const char* kDefaultNote = "default";          ///< of what CreateVpc made beside the VPC
 inline constexpr const char* kAssociationNote = "association";  ///< of a subnet: the id it was given
+inline constexpr const char* kTokenNote = "client-token";       ///< of what a call with that token made
 inline constexpr std::string_view kTagNote = "tag:";            ///< and a tag's key
 inline constexpr std::string_view kRuleNote = "rule:";          ///< and a rule's id: its description
 inline constexpr std::string_view kTargetNote = "target:";      ///< and a route's destination: the target's id

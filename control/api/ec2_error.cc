@@ -28,6 +28,22 @@ Ec2Error ec2_error(const Refusal& refusal) {
   return {"InternalError", refusal.what(), 500};
 }
 
+Ec2Error ec2_error(const SignatureError& error) {
+  switch (error.fault()) {
+    case SignatureFault::kMissing:
+      return {"MissingAuthenticationToken", "Request is missing Authentication Token", 403};
+    case SignatureFault::kIncomplete:
+      return {"IncompleteSignature", error.what()};
+    case SignatureFault::kUnknownKey:
+      return {"AuthFailure", "AWS was not able to validate the provided access credentials", 401};
+    case SignatureFault::kExpired:
+      return {"RequestExpired", error.what()};
+    case SignatureFault::kMismatch:
+      return {"SignatureDoesNotMatch", error.what(), 403};
+  }
+  return {"InternalError", error.what(), 500};
+}
+
 ApiResponse error_response(const Ec2Error& error, const std::string& request_id) {
   XmlWriter xml;
   xml.element("Errors", [&] {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/api/message.h"
+#include "control/api/sigv4.h"
 #include "control/lifecycle/refusal.h"
 
 namespace hypernat::control {
@@ -23,6 +24,7 @@ class Ec2Error : public std::runtime_error {
 
 /// The code that EC2 has for what the state machine refuses for everybody.
 Ec2Error ec2_error(const Refusal& refusal);
+Ec2Error ec2_error(const SignatureError& error);
 
 ApiResponse error_response(const Ec2Error& error, const std::string& request_id);
 

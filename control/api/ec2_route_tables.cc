@@ -153,6 +153,14 @@ std::string read_target(QueryParameters& parameters) {
                                                     "InstanceId.");
 }
 
+// The table that a call with this token made, so that a call that is repeated makes no second one.
+std::optional<RouteTable> made_before(Ec2Call& call, const std::string& token) {
+  if (token.empty()) return std::nullopt;
+  for (const auto& [id, notes] : list_notes(call.lifecycle.database, call.account))
+    if (note(notes, kTokenNote) == token) return find_route_table(call, id);
+  return std::nullopt;
+}
+
 auto find_route(RouteTable& table, const Ipv4Prefix& destination) {
   return std::find_if(table.routes.begin(), table.routes.end(),
                       [&](const auto& route) { return route.prefix == destination; });
@@ -175,9 +183,18 @@ void keep_route(Ec2Call& call, const RouteTable& table, const Ipv4Prefix& destin
 
 void create_route_table(Ec2Call& call) {
   const auto vpc = find_vpc(call, call.parameters.text("VpcId"));
+  const auto token = call.parameters.text("ClientToken", "");
+  if (const auto made = made_before(call, token)) {
+    if (made->vpc != vpc.id)
+      throw Ec2Error("IdempotentParameterMismatch", "The client token was used for a route table of " + made->vpc);
+    read_tag_specifications(call, "route-table");
+    call.xml.element("routeTable", [&] { write_table(call, show(call, *made)); });
+    return;
+  }
   const RouteTable table{.account = call.account, .id = new_id("rtb"), .vpc = vpc.id, .routes = {}};
   call.lifecycle.networks.put_route_table(table);
   put_tags(call, table.id, read_tag_specifications(call, "route-table"));
+  if (!token.empty()) put_note(call.lifecycle.database, call.account, table.id, kTokenNote, token);
   call.xml.element("routeTable", [&] { write_table(call, show(call, table)); });
 }
 

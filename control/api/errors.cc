@@ -30,6 +30,21 @@ ErrorName error_name(RefusalKind kind) {
   return {};
 }
 
+ErrorName error_name(SignatureFault fault) {
+  switch (fault) {
+    case SignatureFault::kMissing:
+      return {.status = 403, .type = "MissingAuthenticationTokenException"};
+    case SignatureFault::kIncomplete:
+      return {.status = 400, .type = "IncompleteSignatureException"};
+    case SignatureFault::kUnknownKey:
+      return {.status = 403, .type = "UnrecognizedClientException"};
+    case SignatureFault::kExpired:
+    case SignatureFault::kMismatch:
+      return {.status = 403, .type = "InvalidSignatureException"};
+  }
+  return {};
+}
+
 ApiResponse error_response(const ErrorName& name, const std::string& message) {
   const nlohmann::json body{{"Type", name.status < 500 ? "User" : "Service"}, {"Message", message}};
   return {.status = name.status,

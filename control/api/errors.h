@@ -4,6 +4,7 @@
 #include <string>
 
 #include "control/api/message.h"
+#include "control/api/sigv4.h"
 #include "control/lifecycle/refusal.h"
 
 namespace hypernat::control {
@@ -14,6 +15,7 @@ struct ErrorName {
 };
 
 ErrorName error_name(RefusalKind kind);
+ErrorName error_name(SignatureFault fault);
 ApiResponse error_response(const ErrorName& name, const std::string& message);
 ApiResponse error_response(const Refusal& refusal);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <condition_variable>
@@ -24,20 +25,23 @@
 namespace hypernat::control {
 namespace {
 
-constexpr std::size_t kMostThreads = 320;  // every invocation that may run, and room for the other calls
 constexpr time_t kReadSeconds = 10;
 constexpr time_t kKeepAliveSeconds = 2;                    // a stop waits this long for idle connections
 constexpr std::size_t kRequestsPerConnection = 1'000'000;  // the library's default is 5
 constexpr int kBacklog = 512;                              // the library's is 5, beyond which a Unix socket refuses
 
 // A thread for each connection, made when none is idle: an invocation keeps its thread for as long as the command
-// runs, and must not keep a heartbeat waiting.
+// runs, and must not keep a heartbeat waiting. When all of them are busy no more connections are accepted; the kernel
+// keeps a backlog of them waiting, and refuses the rest.
 class GrowingPool final : public httplib::TaskQueue {
  public:
+  explicit GrowingPool(std::size_t most) : most_(most) {}
+
   void enqueue(std::function<void()> task) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return tasks_.size() < most_; });
     tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_.size() < kMostThreads) threads_.emplace_back([this] { work(); });
+    if (idle_ < tasks_.size() && threads_.size() < most_) threads_.emplace_back([this] { work(); });
     wake_.notify_one();
   }
 
@@ -60,6 +64,7 @@ class GrowingPool final : public httplib::TaskQueue {
       if (tasks_.empty()) return;
       const auto task = std::move(tasks_.front());
       tasks_.pop_front();
+      room_.notify_one();
       lock.unlock();
       task();
       lock.lock();
@@ -68,6 +73,8 @@ class GrowingPool final : public httplib::TaskQueue {
 
   std::mutex mutex_;  // guards everything here; threads_ is read without it once is_over_ is set
   std::condition_variable wake_;
+  std::condition_variable room_;
+  const std::size_t most_;
   std::deque<std::function<void()>> tasks_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
@@ -80,11 +87,56 @@ std::string lower(std::string text) {
   return text;
 }
 
-ApiRequest from_http(const httplib::Request& http) {
-  ApiRequest request{.method = http.method, .path = http.path, .query = {}, .headers = {}, .body = http.body};
+ApiRequest from_http(const httplib::Request& http, Origin origin) {
+  ApiRequest request{.method = http.method,
+                     .path = http.path,
+                     .query = {},
+                     .headers = {},
+                     .body = {},
+                     .target = http.target,
+                     .origin = origin};
   for (const auto& [name, value] : http.params) request.query.emplace(name, value);
-  for (const auto& [name, value] : http.headers) request.headers.emplace(lower(name), value);
+  for (const auto& [name, value] : http.headers) {
+    const auto [entry, is_new] = request.headers.emplace(lower(name), value);
+    if (!is_new) entry->second += "," + value;
+  }
   return request;
+}
+
+// A body beyond an invocation's is code. Some may come at a time, or memory would not be bounded.
+class Upload {
+ public:
+  Upload(const httplib::Request& http, const ApiRequest& request)
+      : is_large_(Api::body_limit(request) > kMaxPayload &&
+                  (!http.has_header("Content-Length") || length_of(http) > kMaxPayload)),
+        is_admitted_(!is_large_ || under_way_++ < kMost) {}
+  ~Upload() {
+    if (is_large_) --under_way_;
+  }
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+  bool is_admitted() const { return is_admitted_; }
+
+ private:
+  static constexpr int kMost = 4;
+  static std::uint64_t length_of(const httplib::Request& http) {
+    return http.get_header_value<std::uint64_t>("Content-Length");
+  }
+
+  inline static std::atomic<int> under_way_ = 0;
+  const bool is_large_;
+  const bool is_admitted_;
+};
+
+// Keeps so much of a body and reads on to its end, so that the answer is read; within reason. False: there is no end.
+bool read_body(const httplib::ContentReader& content, ApiRequest& request, std::size_t limit) {
+  std::size_t thrown_away = 0;
+  return content([&](const char* data, std::size_t length) {
+    const auto room = std::min(length, limit + 1 - request.body.size());
+    request.body.append(data, room);
+    thrown_away += length - room;
+    return thrown_away <= Api::kLargestBody;
+  });
 }
 
 void to_http(const ApiResponse& response, httplib::Response& http) {
@@ -93,21 +145,40 @@ void to_http(const ApiResponse& response, httplib::Response& http) {
   if (!response.content_type.empty()) http.set_content(response.body, response.content_type.c_str());
 }
 
+// What differs between the socket and TCP.
+struct Entrance {
+  Origin origin;
+  std::size_t connections;
+};
+
 // What the library refuses by itself comes without a body; give it AWS's shape.
 ApiResponse library_refusal(int status) {
   if (status == 413)
     return error_response(Refusal(RefusalKind::kTooLarge, "Found a larger body than any call takes; expected at most " +
-                                                              std::to_string(kMaxPayload) +
-                                                              " bytes, of an invocation's payload"));
+                                                              std::to_string(Api::kLargestBody) + " bytes"));
   if (status == 404) return error_response(Refusal(RefusalKind::kUnknownOperation, "Nothing here serves this path"));
   return error_response(ErrorName{.status = status, .type = "InvalidRequestContentException"},
                         "Found a request that is not HTTP/1.1 as expected");
 }
 
 // `socket` will be that of the server.
-void prepare(httplib::Server& server, Api& api, int& socket) {
-  const auto serve = [&api](const httplib::Request& http, httplib::Response& response) {
-    to_http(api.handle(from_http(http)), response);
+void prepare(httplib::Server& server, Api& api, const Entrance& entrance, int& socket) {
+  const auto serve = [&api, origin = entrance.origin](const httplib::Request& http, httplib::Response& response) {
+    to_http(api.handle(from_http(http, origin)), response);
+  };
+  const auto serve_with_body = [&api, origin = entrance.origin](const httplib::Request& http,
+                                                                httplib::Response& response,
+                                                                const httplib::ContentReader& content) {
+    auto request = from_http(http, origin);
+    const Upload upload(http, request);
+    const bool is_whole = read_body(content, request, upload.is_admitted() ? Api::body_limit(request) : 0);
+    if (!is_whole)
+      to_http(library_refusal(std::max(response.status, 400)), response);
+    else if (upload.is_admitted())
+      to_http(api.handle(request), response);
+    else
+      to_http(error_response(Refusal(RefusalKind::kTooManyRequests, "Rate exceeded: other code is being uploaded")),
+              response);
   };
   // A request that says nothing of a body has none (RFC 9112 6.3); the library would wait for one.
   server.set_pre_routing_handler([serve](const httplib::Request& http, httplib::Response& response) {
@@ -116,20 +187,21 @@ void prepare(httplib::Server& server, Api& api, int& socket) {
     serve(http, response);
     return httplib::Server::HandlerResponse::Handled;
   });
+  // Read here, not by the library, which takes forms apart and has a limit of its own for them.
   constexpr const char* kEveryPath = "/.*";
   server.Get(kEveryPath, serve);
-  server.Put(kEveryPath, serve);
-  server.Post(kEveryPath, serve);
-  server.Delete(kEveryPath, serve);
-  server.Patch(kEveryPath, serve);
+  server.Put(kEveryPath, serve_with_body);
+  server.Post(kEveryPath, serve_with_body);
+  server.Delete(kEveryPath, serve_with_body);
+  server.Patch(kEveryPath, serve_with_body);
   server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (response.body.empty() && response.status >= 400) to_http(library_refusal(response.status), response);
   });
-  server.set_payload_max_length(kMaxPayload);
+  server.set_payload_max_length(Api::kLargestBody);
   server.set_read_timeout(kReadSeconds);
   server.set_keep_alive_timeout(kKeepAliveSeconds);
   server.set_keep_alive_max_count(kRequestsPerConnection);
-  server.new_task_queue = [] { return new GrowingPool; };
+  server.new_task_queue = [most = entrance.connections] { return new GrowingPool(most); };
   // The library's default is SO_REUSEPORT, with which two control planes would share one port in silence.
   server.set_socket_options([&socket](socket_t made) {
     const int yes = 1;
@@ -161,8 +233,9 @@ void remove_stale_socket(const std::filesystem::path& path) {
 
 class HttpServer::Listener {
  public:
-  Listener(Api& api, const config::TcpEndpoint& endpoint) : name_(to_string(endpoint.address)), port_(endpoint.port) {
-    prepare(server_, api, socket_);
+  Listener(Api& api, const config::TcpEndpoint& endpoint, std::size_t connections)
+      : name_(to_string(endpoint.address)), port_(endpoint.port) {
+    prepare(server_, api, {.origin = Origin::kTcp, .connections = connections}, socket_);
     if (port_ == 0)
       port_ = server_.bind_to_any_port(name_.c_str());
     else if (!server_.bind_to_port(name_.c_str(), port_))
@@ -173,8 +246,8 @@ class HttpServer::Listener {
     ::listen(socket_, kBacklog);
   }
 
-  Listener(Api& api, const std::filesystem::path& path) : name_(path.string()), path_(path) {
-    prepare(server_, api, socket_);
+  Listener(Api& api, const std::filesystem::path& path, std::size_t connections) : name_(path.string()), path_(path) {
+    prepare(server_, api, {.origin = Origin::kSocket, .connections = connections}, socket_);
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
     remove_stale_socket(path);
     server_.set_address_family(AF_UNIX);
@@ -212,8 +285,8 @@ class HttpServer::Listener {
 };
 
 HttpServer::HttpServer(Api& api, const config::ListenConfig& listen) {
-  if (listen.tcp) tcp_ = std::make_unique<Listener>(api, *listen.tcp);
-  unix_ = std::make_unique<Listener>(api, listen.socket);
+  if (listen.tcp) tcp_ = std::make_unique<Listener>(api, *listen.tcp, listen.connections);
+  unix_ = std::make_unique<Listener>(api, listen.socket, listen.connections);
 }
 
 HttpServer::~HttpServer() = default;

@@ -1,7 +1,7 @@
 // The API over HTTP/1.1, on a Unix socket and on loopback TCP.
 //
-// The only place that knows the HTTP library's server. Requests are not authenticated: the socket belongs to its owner
-// and group, TCP is loopback.
+// The only place that knows the HTTP library's server. The socket is the operator's: it belongs to its owner and group.
+// Who asks over TCP signs, once accounts have keys.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, Delete and Invoke.
+// The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, UpdateCode, Delete and Invoke.
 #include <regex>
 
 #include "config/json.h"
@@ -9,42 +9,20 @@
 #include "control/api/errors.h"
 #include "control/api/function_json.h"
 #include "control/api/invocation.h"
+#include "control/store/code_store.h"
 
 namespace hypernat::control {
 namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kService = "lambda";
 constexpr int kMostInvocations = 256;
 constexpr std::uint32_t kFunctionsPerPage = 50;  // AWS's
-
-ApiResponse answer(int status, const Json& body) {
-  return {.status = status,
-          .headers = {},
-          .content_type = "application/json",
-          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
 
 std::string value(const std::map<std::string, std::string>& map, const std::string& name) {
   const auto found = map.find(name);
   return found == map.end() ? std::string() : found->second;
-}
-
-// "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260131/us-east-1/lambda/aws4_request, …" → "AKIAEXAMPLE"
-std::string credential_key(const std::string& authorization) {
-  constexpr std::string_view kCredential = "Credential=";
-  const auto begin = authorization.find(kCredential);
-  if (begin == std::string::npos) return {};
-  const auto key = begin + kCredential.size();
-  return authorization.substr(key, authorization.find('/', key) - key);
-}
-
-FunctionView view(Controller::Lifecycle& lifecycle, const Function& function, const std::string& region) {
-  const auto& network = function.next_network ? *function.next_network : function.network;
-  return {.function = function,
-          .arn = function_arn(region, function),
-          .vpc = lifecycle.functions.vpc_of(function.account, network),
-          .state_reason = lifecycle.functions.state_reason(function, lifecycle.live)};
 }
 
 // What a command finds in its environment, beside its own variables: AWS's names.
@@ -128,19 +106,19 @@ class Running {
 
 }  // namespace
 
-std::string Api::account_of(const ApiRequest& request) const {
-  if (const auto header = value(request.headers, "x-hypernat-account"); !header.empty()) {
-    if (config::is_account(header)) return header;
-    throw invalid_parameter("X-Hypernat-Account: found \"" + header + "\"; expected 12 decimal digits");
-  }
-  const auto key = credential_key(value(request.headers, "authorization"));
-  if (key.empty())
-    throw Refusal(
-        RefusalKind::kAccessDenied,
-        "Found no account; expected the header X-Hypernat-Account, or an Authorization whose access key id is "
-        "among accounts in control.yaml");
-  if (const auto account = value(settings_.accounts_by_key, key); !account.empty()) return account;
-  throw Refusal(RefusalKind::kAccessDenied, "The access key id " + key + " is not among accounts in control.yaml");
+ApiResponse answer(int status, const Json& body) {
+  return {.status = status,
+          .headers = {},
+          .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+FunctionView Api::view(Controller::Lifecycle& lifecycle, const Function& function) const {
+  const auto& network = function.next_network ? *function.next_network : function.network;
+  return {.function = function,
+          .arn = function_arn(settings_.region, function),
+          .vpc = lifecycle.functions.vpc_of(function.account, network),
+          .state_reason = lifecycle.functions.state_reason(function, lifecycle.live)};
 }
 
 // A name, "account:function:name", or the whole ARN; a qualifier may only be $LATEST.
@@ -168,7 +146,7 @@ ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
     if (request.method == "GET") return list_functions(request);
     throw unknown_operation(request);
   }
-  const auto name = resolve(account_of(request), parts[2]);
+  const auto name = resolve(account_of(request, kService), parts[2]);
   if (const auto qualifier = value(request.query, "Qualifier"); !qualifier.empty() && qualifier != "$LATEST")
     throw not_found("Function not found: " + name.name + ":" + qualifier + "; only $LATEST is kept");
   return function(request, name, {parts.begin() + 3, parts.end()});
@@ -177,25 +155,30 @@ ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
 ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, const PathParts& rest) {
   const auto show = [&] {
     return controller_.read([&](Controller::Lifecycle& lifecycle) {
-      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name), settings_.region));
+      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name)));
     });
   };
   const auto& method = request.method;
   const std::string what = rest.empty() ? "" : rest.front();
   if (rest.size() > 1) throw unknown_operation(request);
   if (what.empty() && method == "GET") return answer(200, {{"Configuration", show()}, {"Code", Json::object()}});
+  if (what == "code" && method == "PUT") return update_code(request, name);
   if (what == "configuration" && method == "GET") return answer(200, show());
   if (what == "configuration" && method == "PUT") {
     const auto body = parse_body(request.body);
     return answer(200, controller_.change([&](Controller::Lifecycle& lifecycle) {
       const auto changes = read_changes(body, lifecycle.now);
-      return to_json(view(lifecycle, lifecycle.functions.update(name.account, name.name, changes, lifecycle.now),
-                          settings_.region));
+      return to_json(view(lifecycle, lifecycle.functions.update(name.account, name.name, changes, lifecycle.now)));
     }));
   }
   if (what.empty() && method == "DELETE") {
-    controller_.change(
-        [&](Controller::Lifecycle& lifecycle) { lifecycle.functions.erase(name.account, name.name, lifecycle.now); });
+    const auto arn = controller_.change([&](Controller::Lifecycle& lifecycle) {
+      const auto function = lifecycle.functions.function(name.account, name.name);
+      lifecycle.functions.erase(name.account, name.name, lifecycle.now);
+      erase_unused_code(lifecycle.database);
+      return function_arn(settings_.region, function);
+    });
+    pool_.retire(arn);
     return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
   }
   if (what == "invocations" && method == "POST") return invoke_function(request, name);
@@ -203,18 +186,21 @@ ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, c
 }
 
 ApiResponse Api::create_function(const ApiRequest& request) {
-  const auto account = account_of(request);
+  const auto account = account_of(request, kService);
   const auto body = parse_body(request.body);
+  const auto code = read_code(body);
   welcome(account);
   return answer(201, controller_.change([&](Controller::Lifecycle& lifecycle) {
     auto function = read_function(account, body, lifecycle.now);
     function.name = resolve(account, function.name).name;
-    return to_json(view(lifecycle, lifecycle.functions.create(std::move(function), lifecycle.now), settings_.region));
+    const auto created = lifecycle.functions.create(std::move(function), lifecycle.now);
+    if (!code.empty()) put_code(lifecycle.database, created.settings.code_sha256, code);
+    return to_json(view(lifecycle, created));
   }));
 }
 
 ApiResponse Api::list_functions(const ApiRequest& request) {
-  const auto account = account_of(request);
+  const auto account = account_of(request, kService);
   std::uint32_t most = kFunctionsPerPage;
   if (const auto wanted = value(request.query, "MaxItems"); !wanted.empty()) {
     if (wanted.size() > 5 || wanted.find_first_not_of("0123456789") != std::string::npos || std::stoul(wanted) < 1 ||
@@ -231,7 +217,7 @@ ApiResponse Api::list_functions(const ApiRequest& request) {
       functions.pop_back();
       body["NextMarker"] = functions.back().name;
     }
-    for (const auto& each : functions) body["Functions"].push_back(to_json(view(lifecycle, each, settings_.region)));
+    for (const auto& each : functions) body["Functions"].push_back(to_json(view(lifecycle, each)));
     return body;
   }));
 }
@@ -254,12 +240,11 @@ ApiResponse Api::invoke_function(const ApiRequest& request, const FunctionName& 
   wanted.command = command_of(function);
   wanted.environment = environment_of(function, settings_.region);
   wanted.timeout = std::chrono::seconds(function.settings.timeout_seconds);
-  if (wanted.command.empty())
-    throw invalid_parameter("Function " + name.name +
-                            " has nothing to run; expected its command in Environment.Variables." + kCommandVariable +
-                            R"(, such as ["curl", "http://web.internal/"])");
   const Running running(invocations_);
-  const auto result = invoke({.socket = place.host.socket, .request = wanted, .payload = request.body}, is_stopping_);
+  const auto result =
+      wanted.command.empty()
+          ? invoke_code(function, place, wanted, request.body)
+          : invoke({.socket = place.host.socket, .request = wanted, .payload = request.body}, is_stopping_);
   return invocation_response(result, function, request);
 }
 

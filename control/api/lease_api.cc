@@ -16,20 +16,13 @@ constexpr NumberRange kProvisioningMilliseconds{.least = 0, .most = 3'600'000};
 constexpr NumberRange kLifetimeSeconds{.least = 1, .most = 86'400};
 constexpr std::int64_t kDefaultLifetimeSeconds = 900;
 
-ApiResponse answer(int status, const Json& body) {
-  return {.status = status,
-          .headers = {},
-          .content_type = "application/json",
-          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
-
 // A lease, and what is said of it beside its row.
 struct LeaseView {
   LeasedInterface leased;
   std::string reason;
 };
 
-LeaseView view(Lifecycle& lifecycle, LeasedInterface leased) {
+LeaseView lease_view(Lifecycle& lifecycle, LeasedInterface leased) {
   auto reason = lifecycle.leases.reason(leased, lifecycle.live);
   return {.leased = std::move(leased), .reason = std::move(reason)};
 }
@@ -66,7 +59,7 @@ Json to_json(const LeaseView& view) {
 ApiResponse list(Controller& controller) {
   const auto views = controller.read([](Lifecycle& lifecycle) {
     std::vector<LeaseView> all;
-    for (auto& leased : list_leases(lifecycle.database)) all.push_back(view(lifecycle, std::move(leased)));
+    for (auto& leased : list_leases(lifecycle.database)) all.push_back(lease_view(lifecycle, std::move(leased)));
     return all;
   });
   auto response = answer(200, Json::object());
@@ -90,9 +83,8 @@ ApiResponse Api::leases(const ApiRequest& request, const PathParts& rest) {
     throw invalid_parameter("Id: found \"" + rest.front() + "\"; expected a lease's id, such as \"" + lease_id(1) +
                             '"');
   if (request.method == "GET")
-    return answer(
-        200,
-        to_json(controller_.read([&](Lifecycle& lifecycle) { return view(lifecycle, lifecycle.leases.lease(*uid)); })));
+    return answer(200, to_json(controller_.read(
+                           [&](Lifecycle& lifecycle) { return lease_view(lifecycle, lifecycle.leases.lease(*uid)); })));
   if (request.method != "DELETE") throw unknown_operation(request);
   // Gone is what was asked for, whoever made it so: a caller that got no answer asks again.
   controller_.change([&](Lifecycle& lifecycle) { lifecycle.leases.erase(*uid, lifecycle.now); });
@@ -117,7 +109,7 @@ ApiResponse Api::request_lease(const ApiRequest& request) {
                                                 .provisioning_time = time.value_or(lifecycle.settings.environment_time),
                                                 .lifetime = std::chrono::seconds(lifetime)},
                                                lifecycle.now);
-                  return view(lifecycle, lifecycle.leases.lease(lease.uid));
+                  return lease_view(lifecycle, lifecycle.leases.lease(lease.uid));
                 })));
 }
 

@@ -1,17 +1,23 @@
 // A request and its answer, free of any HTTP library, so that the whole API is tested as a function.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
 namespace hypernat::control {
 
+/// Where a request came in: who may use the socket is the operator, and says whom he acts for.
+enum class Origin : std::uint8_t { kSocket, kTcp };
+
 struct ApiRequest {
   std::string method;
   std::string path;  ///< decoded, without the query
   std::map<std::string, std::string> query;
-  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::map<std::string, std::string> headers;  ///< names in lower case; values of equal ones joined by commas
   std::string body;
+  std::string target{};  ///< path and query as they came, for signatures
+  Origin origin = Origin::kSocket;
 };
 
 struct ApiResponse {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "control/store/code_store.h"
 #include "control/store/note_store.h"
 
 namespace hypernat::control {
@@ -313,7 +314,10 @@ void prepare_schema(Database& database, TimePoint now) {
     if (version == 0) make_tables(database, now);
     if (version == 1) upgrade_from_version_1(database);
     if (version == 1 || version == 2) database.run_script(kAccountsFromVersion2);
-    if (version < 4) make_note_tables(database);
+    if (version < 4) {
+      make_note_tables(database);
+      make_code_table(database);
+    }
     if (version < kSchemaVersion) {
       database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
       transaction.commit();

@@ -84,6 +84,7 @@ class Lab:
         self.slots = slots  # of each worker host; None: as config/ says
         self.cpus = sorted(os.sched_getaffinity(0))
         self.idle = "sleep"
+        self.control_changes = []  # pairs of (pattern, text), for control.yaml
         self.crowd = 0  # functions of others, each with a mapping of its own
         self.memory = Memory(self.folder, huge)
         self.tenants = {tenant.name: topology.TenantServers(tenant, self.folder / tenant.name) for tenant in topology.TENANTS}
@@ -149,7 +150,7 @@ class Lab:
 
     def start_control(self):
         quota = [(r"(mapping_reuse_after: .*)", r"\1\ninterfaces_per_vpc: 100000")] if self.crowd else []
-        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s"), *quota])
+        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s"), *quota, *self.control_changes])
         if self.crowd and not (self.folder / "control.db").exists():
             machine.run(self.build / "tests/tools/fill_database", self.folder / "control.db", self.crowd)
         process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config])

@@ -10,28 +10,30 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kControl = R"(region: eu-west-3
-listen: {tcp: "127.0.0.1:9041", socket: /tmp/c.sock}
+listen: {tcp: "127.0.0.1:9041", socket: /tmp/c.sock, connections: 5, requests_per_second: 6}
 database: /tmp/c.db
 store: {directory: /tmp/store}
 lambda_vpc: {prefix: 100.64.0.0/16, worker_host_block: 24}
 provisioning: {time: 0s, environment_time: 12s}
 mapping_reuse_after: 1h
+ec2: {attachment: tenants, first_segment: 10, last_segment: 20, vteps: [192.0.2.1]}
 accounts:
-  - {id: "111122223333", access_key_id: AKIAONE}
-  - {id: "111122223333", access_key_id: AKIATWO}
+  - {id: "111122223333", access_key_id: AKIAONE, secret_access_key: one}
+  - {id: "111122223333", access_key_id: AKIATWO, secret_access_key: two}
 )";
 
 TEST(ControlConfig, IsRead) {
   ControlConfig expected;
   expected.region = "eu-west-3";
-  expected.listen = {TcpEndpoint{Ipv4Address::of(127, 0, 0, 1), 9041}, "/tmp/c.sock"};
+  expected.listen = {TcpEndpoint{Ipv4Address::of(127, 0, 0, 1), 9041}, "/tmp/c.sock", 5, 6};
   expected.database = "/tmp/c.db";
   expected.store.directory = "/tmp/store";
   expected.lambda_vpc = {{Ipv4Address::of(100, 64, 0, 0), 16}, 24};
   expected.provisioning_time = 0s;
   expected.environment_time = 12s;
   expected.mapping_reuse_after = 1h;
-  expected.access_keys = {{"111122223333", "AKIAONE"}, {"111122223333", "AKIATWO"}};
+  expected.ec2 = {"tenants", 10, 20, {Ipv4Address::of(192, 0, 2, 1)}};
+  expected.access_keys = {{"111122223333", "AKIAONE", "one"}, {"111122223333", "AKIATWO", "two"}};
   EXPECT_EQ(parse_control_config(kControl, "f"), expected);
 }
 
@@ -47,7 +49,7 @@ TEST_P(ControlRefusal, SaysLineAndFoundAndExpected) {
 }
 
 const std::string kEndpoint =
-    "; expected a loopback address and port, as 127.0.0.1:9040 (requests are not authenticated), or \"\" for none";
+    "; expected a loopback address and port, as 127.0.0.1:9040 (nothing is encrypted), or \"\" for none";
 
 const Refusal kControlRows[] = {
     {"ListeningToEverybody", "127.0.0.1:9041", "0.0.0.0:9041", "2: found \"0.0.0.0:9041\" for \"tcp\"" + kEndpoint},
@@ -58,10 +60,16 @@ const Refusal kControlRows[] = {
          "…\" for \"socket\"; expected an absolute path of at most 107 bytes, as /run/hypernat/x.sock"},
     {"BlockWiderThanThePrefix", "worker_host_block: 24", "worker_host_block: 15",
      "5: found blocks of /15; expected them within 100.64.0.0/16"},
-    {"KeyOfTwoAccounts", "AKIATWO", "AKIAONE", "10: found the key \"AKIAONE\" again; expected every key once"},
-    {"AccountOfElevenDigits", "- {id: \"111122223333\", access_key_id: AKIATWO}",
-     "- {id: \"11112222333\", access_key_id: AKIATWO}",
-     "10: found \"11112222333\" for \"id\"; expected an account id of 12 digits"},
+    {"KeyOfTwoAccounts", "AKIATWO", "AKIAONE", "11: found the key \"AKIAONE\" again; expected every key once"},
+    {"SegmentsThatEndBeforeTheyBegin", "last_segment: 20", "last_segment: 9",
+     "8: found 9; expected at least first_segment, 10"},
+    {"SegmentsOfNoAttachment", "attachment: tenants, ", "",
+     "8: found segments without an attachment; expected an attachment that they are of"},
+    {"KeyWithoutASecret", ", secret_access_key: two", "",
+     "11: found no \"secret_access_key\" for \"accounts[1]\"; expected a text, as wJalrXUtnFEMI"},
+    {"AccountOfElevenDigits", "- {id: \"111122223333\", access_key_id: AKIATWO, secret_access_key: two}",
+     "- {id: \"11112222333\", access_key_id: AKIATWO, secret_access_key: two}",
+     "11: found \"11112222333\" for \"id\"; expected an account id of 12 digits"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, ControlRefusal, testing::ValuesIn(kControlRows), row_name);

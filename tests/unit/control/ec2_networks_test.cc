@@ -191,6 +191,17 @@ TEST_F(Ec2Networks, a_subnet_has_the_main_route_table_until_it_is_associated_wit
   EXPECT_EQ(world.ec2("DeleteRouteTable", {{"RouteTableId", table}}).text("return"), "true");
 }
 
+TEST_F(Ec2Networks, a_route_table_is_made_once_for_a_client_token) {
+  const auto make = [&](const std::string& in, const std::string& token) {
+    return world.ec2("CreateRouteTable", {{"VpcId", in}, {"ClientToken", token}});
+  };
+  const auto first = make(vpc, "a").text("routeTableId");
+  EXPECT_EQ(make(vpc, "a").text("routeTableId"), first);
+  EXPECT_NE(make(vpc, "b").text("routeTableId"), first);
+  const auto other = world.ec2("CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}).text("vpcId");
+  EXPECT_EQ(make(other, "a").error(), "IdempotentParameterMismatch");
+}
+
 TEST_F(Ec2Networks, routes_lead_to_the_router_and_keep_the_gateway_they_were_given) {
   const auto table = world.ec2("CreateRouteTable", {{"VpcId", vpc}}).text("routeTableId");
   const auto route = [&](const char* action, const Parameters& more) {

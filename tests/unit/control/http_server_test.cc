@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -51,7 +52,7 @@ class Http : public ::testing::Test {
   }
 
   TemporaryDirectory directory;
-  World world;
+  World world{WorldSettings{.keys = {}}};
   std::unique_ptr<HttpServer> server;
 };
 
@@ -88,6 +89,47 @@ TEST_F(Http, refuses_bodies_that_are_too_large_for_the_call_or_for_any) {
   EXPECT_EQ(put(100).headers.at("x-amzn-errortype"), "InvalidRequestContentException");
   EXPECT_EQ(put(kMaxBody + 1).headers.at("x-amzn-errortype"), "RequestTooLargeException");
   EXPECT_EQ(put(kMaxPayload + 1).headers.at("x-amzn-errortype"), "RequestTooLargeException");
+  EXPECT_EQ(put(Api::kLargestBody + 1).headers.at("x-amzn-errortype"), "RequestTooLargeException");
+  const auto code = send({.method = "POST",
+                          .path = "/2015-03-31/functions",
+                          .headers = {{"X-Hypernat-Account", kAcme}},
+                          .body = std::string(kMaxPayload + 1, ' ')});
+  EXPECT_EQ(code.headers.at("x-amzn-errortype"), "InvalidRequestContentException") << "code may be as large";
+}
+
+TEST_F(Http, takes_forms_that_are_larger_than_the_library_has_them) {
+  std::string body = "Action=DescribeVpcs";
+  for (int i = 1; i <= 150; ++i)
+    body +=
+        "&Filter.1.Value." + std::to_string(i) + "=" + std::string(100, 'x') + "&Filter.1.Name." + std::to_string(i);
+  body += "&Filter.1.Name=vpc-id";
+  ASSERT_GT(body.size(), 16'384U);
+  const auto answer =
+      send({.method = "POST",
+            .path = "/",
+            .headers = {{"X-Hypernat-Account", kAcme}, {"Content-Type", "application/x-www-form-urlencoded"}},
+            .body = body});
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("<Code>UnknownParameter</Code>"), std::string::npos) << answer.body;
+  EXPECT_EQ(answer.headers.at("content-type"), "text/xml;charset=UTF-8");
+}
+
+TEST_F(Http, answers_everybody_through_few_connections) {
+  auto few = listen("few.sock", 0);
+  few.connections = 2;
+  HttpServer small(*world.api, few);
+  small.start();
+  const auto target = "unix:" + (directory / "few.sock").string();
+  std::vector<std::thread> clients;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 24; ++i)
+    clients.emplace_back([&] {
+      answered += HttpClient(target)
+                      .request({.method = "GET", .path = "/hypernat/v1/status", .headers = {}, .body = {}})
+                      .status == 200;
+    });
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(answered, 24);
 }
 
 TEST_F(Http, takes_a_request_that_says_nothing_of_a_body_as_one_without) {

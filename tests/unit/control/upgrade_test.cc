@@ -15,6 +15,7 @@ DROP TRIGGER notes_of_route_tables;
 DROP TRIGGER notes_of_security_groups;
 DROP TRIGGER notes_of_subnets;
 DROP TABLE notes;
+DROP TABLE code;
 PRAGMA user_version = 3;
 )sql";
 

@@ -47,8 +47,11 @@ void World::restart() {
   controller = std::make_unique<Controller>(Controller::Parts{
       .database = *database, .store = store, .provisioner = provisioner, .clock = clock, .settings = settings.control});
   controller->on_change([this] { controller->settle(); });
-  api = std::make_unique<Api>(
-      *controller, ApiSettings{.region = "us-east-1", .accounts_by_key = {{"AKIAACME", kAcme}}, .ec2 = settings.ec2});
+  api = std::make_unique<Api>(*controller, ApiSettings{.region = "us-east-1",
+                                                       .keys = settings.keys,
+                                                       .requests_per_second = settings.requests_per_second,
+                                                       .ec2 = settings.ec2,
+                                                       .runner = {}});
   beat();
 }
 
@@ -99,11 +102,8 @@ std::string form_encoded(const std::string& text) {
 Ec2Reply World::ec2(const std::string& action, const Parameters& parameters, const std::string& account) {
   std::string body = "Action=" + action + "&Version=2016-11-15";
   for (const auto& [name, value] : parameters) body += "&" + form_encoded(name) + "=" + form_encoded(value);
-  const auto response = api->handle({.method = "POST",
-                                     .path = "/",
-                                     .query = {},
-                                     .headers = {{"x-hypernat-account", account}},
-                                     .body = body});
+  const auto response = api->handle(
+      {.method = "POST", .path = "/", .query = {}, .headers = {{"x-hypernat-account", account}}, .body = body});
   return {.status = response.status, .xml = response.body};
 }
 

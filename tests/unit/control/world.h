@@ -45,10 +45,12 @@ class FakeStore final : public config::Store {
 
 /// What the world is made with.
 struct WorldSettings {
-  std::filesystem::path database = ":memory:";
+  std::filesystem::path database{":memory:"};
   std::chrono::milliseconds provisioning_time = 0s;
   Settings control{};
   config::Ec2Config ec2{};
+  SigningKeys keys{{"AKIAACME", {.account = "111111111111", .secret = "secret-of-acme"}}};
+  std::uint32_t requests_per_second = 0;
 };
 
 inline constexpr const char* kAcme = "111111111111";
