@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
-TOOLS = ["clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
+TOOLS = ["aws", "clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
          "iperf3", "ld.lld", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump",
          "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
 

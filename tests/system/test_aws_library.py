@@ -1,0 +1,176 @@
+"""boto3, pointed here: pages, waiters, environments, accounts and signatures."""
+
+import base64
+import concurrent.futures
+import contextlib
+import datetime
+import importlib
+import json
+import subprocess
+import types
+import unittest.mock
+
+import aws_tools
+import machine
+
+
+class SixMinutesAgo(datetime.datetime):
+    """The clock that requests are signed by, late."""
+
+    @classmethod
+    def utcnow(cls):
+        return datetime.datetime.utcnow() - datetime.timedelta(minutes=6)
+
+
+@contextlib.contextmanager
+def signing_six_minutes_ago():
+    """In each of botocore's signers: its own, and the one that it prefers where the CRT is installed."""
+    late = types.SimpleNamespace(**{**vars(datetime), "datetime": SixMinutesAgo})
+    with contextlib.ExitStack() as patches:
+        for module in ("botocore.auth", "botocore.crt.auth"):
+            with contextlib.suppress(ImportError):
+                patches.enter_context(unittest.mock.patch.object(importlib.import_module(module), "datetime", late))
+        yield
+
+
+class Library(aws_tools.AwsTestCase):
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.networks = {tenant: cls.make_network(tenant) for tenant in aws_tools.KEYS}
+
+    @staticmethod
+    def make_network(tenant):
+        ec2 = aws_tools.client("ec2", tenant)
+        tags = aws_tools.specification("vpc", {"hypernat:resolver": aws_tools.RESOLVER})
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+        tags = aws_tools.specification("subnet", aws_tools.subnet_tags(tenant))
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=aws_tools.REGION + "a",
+                                   TagSpecifications=tags)["Subnet"]["SubnetId"]
+        default = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]},
+                                                        {"Name": "group-name", "Values": ["default"]}])
+        return {"SubnetIds": [subnet], "SecurityGroupIds": [default["SecurityGroups"][0]["GroupId"]]}
+
+    def function(self, name, tenant="acme", **settings):
+        functions = aws_tools.client("lambda", tenant)
+        functions.create_function(**{**aws_tools.function(name), "Timeout": 30, "VpcConfig": self.networks[tenant], **settings})
+        self.addCleanup(functions.delete_function, FunctionName=name)
+        functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        return functions
+
+    @staticmethod
+    def invoke(functions, name, event=None):
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
+        return json.loads(answer["Payload"].read())
+
+    def test_reuses_environments_scales_out_and_retires_them(self):
+        functions = self.function("warm")
+        self.assertEqual([self.invoke(functions, "warm")["runs"] for _ in range(3)], [1, 2, 3])
+        with concurrent.futures.ThreadPoolExecutor(4) as callers:
+            runs = sorted(answer["runs"] for answer in callers.map(
+                lambda _: self.invoke(functions, "warm", {"sleep": 3}), range(4)))
+        self.assertEqual(runs, [1, 1, 1, 4])
+        machine.wait_for("idle environments to be retired", lambda: self.invoke(functions, "warm")["runs"] == 1, 30, interval=4)
+
+    def test_runs_new_code_and_settings_in_new_environments(self):
+        functions = self.function("changing")
+        self.assertEqual(self.invoke(functions, "changing")["runs"], 1)
+        newer = aws_tools.zipped("#!/bin/sh\necho \"\\\"new $MODE\\\"\"\n")
+        functions.update_function_code(FunctionName="changing", ZipFile=newer)
+        functions.get_waiter("function_updated_v2").wait(FunctionName="changing", WaiterConfig={"Delay": 1})
+        self.assertEqual(self.invoke(functions, "changing"), "new ")
+        functions.update_function_configuration(FunctionName="changing", Environment={"Variables": {"MODE": "fast"}})
+        self.assertEqual(self.invoke(functions, "changing"), "new fast")
+
+    def test_tells_how_a_function_failed(self):
+        endings = {"exits": ("echo oops >&2; exit 3", "Runtime.ExitError", "status 3"),
+                   "hangs": ("sleep 60 & sleep 60", "Sandbox.Timedout", "timed out after 1.00 seconds"),
+                   "dies": ("kill -9 $$", "Runtime.ExitError", "signal 9"),
+                   "floods": ("head -c 7000000 /dev/zero", "Function.ResponseSizeTooLarge", "6291456")}
+        for name, (text, kind, says) in endings.items():
+            with self.subTest(name):
+                functions = self.function(name, Code={"ZipFile": aws_tools.zipped(f"#!/bin/sh\n{text}\n")}, Timeout=1)
+                answer = functions.invoke(FunctionName=name, LogType="Tail")
+                self.assertEqual((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"))
+                told = json.loads(answer["Payload"].read())
+                self.assertEqual(told["errorType"], kind)
+                self.assertIn(says, told["errorMessage"])
+        log = aws_tools.client("lambda").invoke(FunctionName="exits", LogType="Tail")["LogResult"]
+        self.assertIn(b"oops", base64.b64decode(log))
+
+    def test_refuses_code_from_elsewhere(self):
+        functions = aws_tools.client("lambda")
+        wanted = aws_tools.function("elsewhere")
+        for code in ({"S3Bucket": "bucket", "S3Key": "key"}, {"ImageUri": "x/y:z"}, {"ZipFile": b"no zip"},
+                     {"ZipFile": aws_tools.zipped(mode=0o644)}):
+            with self.refused("InvalidParameterValueException", 400):
+                functions.create_function(**{**wanted, "Code": code})
+        with self.refused("InvalidParameterValueException", 400):
+            functions.create_function(**{**wanted, "Role": "nobody"})
+        with self.refused("ResourceNotFoundException", 404):
+            functions.get_function_configuration(FunctionName="elsewhere")
+
+    def test_gives_lists_by_pages(self):
+        functions, ec2 = aws_tools.client("lambda"), aws_tools.client("ec2")
+        vpc = ec2.describe_subnets(SubnetIds=self.networks["acme"]["SubnetIds"])["Subnets"][0]["VpcId"]
+        groups = [ec2.create_security_group(GroupName=f"g{number}", Description="d", VpcId=vpc)["GroupId"]
+                  for number in range(11)]
+        pages = ec2.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "group-name", "Values": ["g*"]}], PaginationConfig={"PageSize": 5})
+        seen = [group["GroupId"] for page in pages for group in page["SecurityGroups"]]
+        self.assertEqual(seen, sorted(groups))
+        for group in groups:
+            ec2.delete_security_group(GroupId=group)
+        names = [f"page{number}" for number in range(5)]
+        for name in names:
+            functions.create_function(**aws_tools.function(name))
+            self.addCleanup(functions.delete_function, FunctionName=name)
+        pages = [[function["FunctionName"] for function in page["Functions"]] for page in
+                 functions.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2})]
+        self.assertTrue(all(len(page) <= 2 for page in pages), pages)
+        self.assertLessEqual(set(names), {name for page in pages for name in page})
+
+    def test_keeps_accounts_apart(self):
+        self.function("shared-name")
+        globex = self.function("shared-name", "globex")
+        self.assertEqual(self.invoke(globex, "shared-name")["page"], "This is globex.")
+        self.assertEqual(self.invoke(aws_tools.client("lambda"), "shared-name")["page"], "This is acme.")
+        with self.refused("InvalidSubnetID.NotFound"):
+            aws_tools.client("ec2", "globex").describe_subnets(SubnetIds=self.networks["acme"]["SubnetIds"])
+        with self.refused("AccessDeniedException", 403):
+            globex.get_function(FunctionName=f"arn:aws:lambda:{aws_tools.REGION}:111122223333:function:shared-name")
+        with self.refused("InvalidParameterValueException"):
+            globex.create_function(**aws_tools.function("thief"), VpcConfig=self.networks["acme"])
+
+    def test_believes_no_signature_that_is_not_right(self):
+        wrong, unknown = ("AKIAACME", "not-the-secret"), ("AKIANOBODY", "x")
+        with self.refused("InvalidSignatureException", 403):
+            aws_tools.client("lambda", keys=wrong).list_functions()
+        with self.refused("UnrecognizedClientException", 403):
+            aws_tools.client("lambda", keys=unknown).list_functions()
+        with self.refused("SignatureDoesNotMatch", 403):
+            aws_tools.client("ec2", keys=wrong).describe_vpcs()
+        with self.refused("AuthFailure", 401):
+            aws_tools.client("ec2", keys=unknown).describe_vpcs()
+        unsigned = subprocess.run(["curl", "-s", "-H", "X-Hypernat-Account: 111122223333",
+                                   f"{aws_tools.ENDPOINT}/2015-03-31/functions"],
+                                  check=True, capture_output=True, text=True)
+        self.assertIn("Missing Authentication Token", unsigned.stdout)
+        with signing_six_minutes_ago():
+            with self.refused("InvalidSignatureException", 403):
+                aws_tools.client("lambda").list_functions()
+            with self.refused("RequestExpired", 400):
+                aws_tools.client("ec2").describe_vpcs()
+
+    def test_takes_rules_beyond_what_forms_usually_hold(self):
+        ec2 = aws_tools.client("ec2")
+        vpc = ec2.describe_subnets(SubnetIds=self.networks["acme"]["SubnetIds"])["Subnets"][0]["VpcId"]
+        group = ec2.create_security_group(GroupName="many", Description="d", VpcId=vpc)["GroupId"]
+        self.addCleanup(ec2.delete_security_group, GroupId=group)
+        ranges = [{"CidrIp": f"10.{number // 256}.{number % 256}.0/24", "Description": "x" * 60}
+                  for number in range(500)]
+        ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": ranges}])
+        rules = ec2.get_paginator("describe_security_group_rules").paginate(
+            Filters=[{"Name": "group-id", "Values": [group]}], PaginationConfig={"PageSize": 100})
+        self.assertEqual(len([rule for page in rules for rule in page["SecurityGroupRules"]]), 501)
