@@ -35,7 +35,7 @@ struct DataplaneStatus {
   std::uint64_t beat_milliseconds = 0;         ///< how often it is written
   std::string refusal;                         ///< why the store's table is not in use; empty: it is
   std::vector<PortUse> port_use;               ///< interfaces with any port in use, fullest first, at most 1,024
-  std::vector<std::uint16_t> stalled_workers;  ///< numbers of those that do not poll
+  std::vector<std::uint16_t> stalled_workers{};  ///< numbers of those that do not poll
   bool operator==(const DataplaneStatus&) const = default;
 };
 
