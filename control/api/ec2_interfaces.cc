@@ -29,7 +29,7 @@ struct ShownInterface {
 std::string uuid_of(const Interface& interface) {
   const auto id = interface.id();
   auto digits = config::sha256_hex(std::as_bytes(std::span(id))).substr(0, 32);
-  for (const std::size_t at : {20, 16, 12, 8}) digits.insert(at, "-");
+  for (const std::size_t at : {20U, 16U, 12U, 8U}) digits.insert(at, "-");
   return digits;
 }
 
