@@ -24,7 +24,8 @@ PYTHON = "/usr/bin/python3"
 
 # Programs that the tests start; scripts/setup installs them, and a machine without one fails the tests.
 TOOLS = ["aws", "clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
-         "iperf3", "ld.lld", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat", "stun", "tcpdump",
+         "iperf3", "ld.lld", "lua5.3", "luac5.3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat",
+         "stun", "tcpdump",
          "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
 
 # Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's

@@ -94,6 +94,11 @@ def _read(name):
     return int((POOL / name).read_text(encoding="ascii"))
 
 
+def free():
+    """Pages that nobody uses and nobody has to be asked for."""
+    return _read("free_hugepages") if POOL.is_dir() else 0
+
+
 def _available_bytes():
     with open("/proc/meminfo", encoding="ascii") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
