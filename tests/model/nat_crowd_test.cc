@@ -2,8 +2,8 @@
 // come and go between them, and whenever the rings are quiet, everything agrees.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
-#include <set>
 #include <tuple>
 
 #include "tests/packet/nat_world.h"
@@ -17,12 +17,27 @@ using craft::Tcp;
 constexpr std::uint32_t kPortsLeft = 40;
 constexpr std::uint32_t kTuples = 120;  // that want them
 constexpr std::uint32_t kFirstTuple = 200'000;
+// What sanitizers slow down tenfold finds the same faults in fewer steps. Up to so many workers it is then a matter of
+// luck whether a packet comes back to its home to be answered.
+#ifdef HYPERNAT_SANITIZED
+constexpr int kSteps = 2'500;
+constexpr std::uint16_t kTooFewToReturn = 3;
+#else
+constexpr int kSteps = 6'000;
+constexpr std::uint16_t kTooFewToReturn = 2;
+#endif
 
 Tcp segment(std::uint32_t n, const std::string& flags) {
   return {.src = static_cast<std::uint16_t>(n / 1000), .dst = 80, .flags = flags};
 }
 craft::Datagram packet(std::uint32_t n, const std::string& flags) {
   return Ip{.src = to_string(Ipv4Address::from_host(0x64400001 + n % 1000)), .dst = "10.0.1.10"} / segment(n, flags);
+}
+
+template <class Value>
+bool are_all_different(std::vector<Value>& values) {
+  std::ranges::sort(values);
+  return std::ranges::adjacent_find(values) == values.end();
 }
 
 class Crowd {
@@ -66,18 +81,20 @@ class Crowd {
   // Once nothing is on its way any more.
   void compare() {
     world_.carry_all();
-    std::set<std::tuple<std::uint32_t, std::uint16_t>> outside;
-    std::set<std::tuple<std::uint32_t, std::uint16_t>> inside;
+    std::vector<std::tuple<std::uint32_t, std::uint16_t>> outside;
+    std::vector<std::tuple<std::uint32_t, std::uint16_t>> inside;
     std::uint32_t elsewhere = 0;
     for (const FlowView& flow : world_.flows()) {
-      ASSERT_TRUE(outside.emplace(flow.interface.host(), flow.interface_port.host()).second) << "two with one port";
-      ASSERT_TRUE(inside.emplace(flow.inside.host(), flow.inside_port.host()).second) << "two of one tuple";
+      outside.emplace_back(flow.interface.host(), flow.interface_port.host());
+      inside.emplace_back(flow.inside.host(), flow.inside_port.host());
       const Home& home = world_.home();
       const auto asked = home.worker_of(home.hash({flow.inside, flow.remote, flow.inside_port, flow.remote_port}));
       const auto owner =
           home.worker_of(home.hash({flow.remote, flow.interface, flow.remote_port, flow.interface_port}));
       elsewhere += asked == owner ? 0 : 1;
     }
+    ASSERT_TRUE(are_all_different(outside)) << "two with one port";
+    ASSERT_TRUE(are_all_different(inside)) << "two of one tuple";
     ASSERT_EQ(world_.redirects(), elsewhere);
     ASSERT_EQ(world_.flows_of_tenant(1), world_.open_flows());
     for (; judged_ < sent_; ++judged_) judge(world_.outcome(judged_));
@@ -139,7 +156,7 @@ class CrowdOfWorkers : public testing::TestWithParam<std::uint16_t> {};
 TEST_P(CrowdOfWorkers, agrees_whenever_the_rings_are_quiet) {
   Crowd crowd(GetParam());
   crowd.fill();
-  for (int step = 1; step <= 6'000; ++step) {
+  for (int step = 1; step <= kSteps; ++step) {
     crowd.step();
     if (step % 500 == 0) crowd.compare();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "at step " << step;
@@ -148,8 +165,8 @@ TEST_P(CrowdOfWorkers, agrees_whenever_the_rings_are_quiet) {
   EXPECT_GT(crowd.opened_elsewhere, 0U);
   EXPECT_GT(crowd.redirected, 0U);
   EXPECT_GT(crowd.exhausted, 0U);
-  if (GetParam() > 2) {
-    EXPECT_GT(crowd.returned, 0U);  // with two workers it is a matter of luck
+  if (GetParam() > kTooFewToReturn) {
+    EXPECT_GT(crowd.returned, 0U);
   }
 }
 
