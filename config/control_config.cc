@@ -44,7 +44,7 @@ Schema<ListenConfig> listen_schema() {
   return schema;
 }
 
-Schema<LambdaVpcBlocks> lambda_vpc_schema() {
+Schema<LambdaVpcBlocks> lambda_vpc_blocks_schema() {
   Schema<LambdaVpcBlocks> schema;
   schema
       .optional({"prefix", "Where execution environments have their addresses from; as the data planes say."},
@@ -96,7 +96,7 @@ const Schema<ControlConfig>& control_schema() {
         .group({"listen", "Where the API is."}, &ControlConfig::listen, listen_schema())
         .optional({"database", "The SQLite file that holds everything."}, &ControlConfig::database, absolute_path())
         .group({"store", "The mapping table's store."}, &ControlConfig::store, store_schema())
-        .group({"lambda_vpc", "The inside network."}, &ControlConfig::lambda_vpc, lambda_vpc_schema())
+        .group({"lambda_vpc", "The inside network."}, &ControlConfig::lambda_vpc, lambda_vpc_blocks_schema())
         .group({"provisioning", "How interfaces are made."}, std::identity(), provisioning_schema())
         .optional(
             {"mapping_reuse_after", "How long a mapping's number rests; longer than any timeout of a data plane."},

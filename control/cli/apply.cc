@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPollInterval{100};
+constexpr std::chrono::milliseconds kApplyPollInterval{100};
 
 std::size_t count(const std::vector<Step>& steps, Action action) {
   return static_cast<std::size_t>(
@@ -94,7 +94,7 @@ void wait_until_active(const ControlConnection& control, const ObjectSet& wished
       throw CommandError("after " + std::to_string(patience.count()) + " s " + reason,
                          "`hypernat status` shows whether a data plane is live and which table it has");
     // Asking takes the control plane's time, which has the functions to see to.
-    std::this_thread::sleep_for(std::max<steady_clock::duration>(kPollInterval, ended - begun));
+    std::this_thread::sleep_for(std::max<steady_clock::duration>(kApplyPollInterval, ended - begun));
   }
 }
 

@@ -8,17 +8,13 @@
 #include "control/api/environment_client.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
+#include "control/cli/print_json.h"
 #include "control/cli/text_table.h"
 
 namespace hypernat::cli {
 namespace {
 
 using nlohmann::json;
-
-int print_json(const json& value) {
-  std::cout << value.dump(2) << "\n";
-  return 0;
-}
 
 /// One row per object, one column per (heading, member).
 std::string table_of(const json& objects, const std::vector<std::pair<std::string, std::string>>& columns) {

@@ -4,6 +4,7 @@
 #include "config/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/telemetry_client.h"
+#include "control/cli/print_json.h"
 #include "control/cli/text_table.h"
 
 namespace hypernat::cli {
@@ -13,11 +14,6 @@ using nlohmann::json;
 
 constexpr const char* kAccountMembers[] = {"received", "taken_over", "originated", "sent",   "handed_over",
                                            "dropped",  "consumed",   "held",       "balance"};
-
-int print_json(const json& value) {
-  std::cout << value.dump(2) << "\n";
-  return 0;
-}
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr const char* kLeasesPath = "/hypernat/v1/leases";
-constexpr std::chrono::milliseconds kPollInterval{20};
+constexpr std::chrono::milliseconds kLeasePollInterval{20};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ std::optional<int> HeldLease::wait_until_active(const CaughtSignals& signals, st
       throw CommandError("after " + std::to_string(patience.count()) + " s " + id_ + " is " + state + ": " +
                              member_text(lease, "StateReason"),
                          "`hypernat status` shows whether a data plane is live and which table it has");
-    if (const auto signal = signals.wait_for(kPollInterval)) return signal;
+    if (const auto signal = signals.wait_for(kLeasePollInterval)) return signal;
   }
 }
 

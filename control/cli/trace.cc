@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPollInterval{50};
+constexpr std::chrono::milliseconds kTracePollInterval{50};
 
 std::string filter_of(const TraceOptions& trace) {
   std::string filter = fmt::format("count={}", trace.count);
@@ -93,7 +93,7 @@ int trace_packets(const Options& options, const TraceOptions& trace) {
   const auto limit = steady_clock::now() + trace.patience;
   auto records = json::array();
   while (records.size() < trace.count && steady_clock::now() < limit) {
-    std::this_thread::sleep_for(kPollInterval);
+    std::this_thread::sleep_for(kTracePollInterval);
     records = dataplane.ask_pages("/hypernat/trace");
   }
   if (records.empty())

@@ -11,7 +11,7 @@
 namespace hypernat::control {
 namespace {
 
-constexpr std::uint32_t kMostAtATime = 1000;
+constexpr std::uint32_t kMostFunctionsAtATime = 1000;
 constexpr const char* kCreatingReason = "The function is being created.";
 
 bool is_empty(const FunctionNetwork& network) {
@@ -183,7 +183,7 @@ std::vector<Mapping> Functions::mappings_of(const Function& function, NetworkRol
 }
 
 void Functions::follow() {
-  for (auto& function : take_functions_to_follow(parts_.database, kMostAtATime)) {
+  for (auto& function : take_functions_to_follow(parts_.database, kMostFunctionsAtATime)) {
     if (function.state == FunctionState::kPending)
       follow_creation(function, mappings_of(function, NetworkRole::kCurrent));
     else if (function.update_status == UpdateStatus::kInProgress)

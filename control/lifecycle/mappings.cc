@@ -10,8 +10,8 @@
 namespace hypernat::control {
 namespace {
 
-constexpr int kBeatsAlive = 3;
-constexpr std::uint32_t kMostAtATime = 1000;
+constexpr int kBeatsOfLiveDataplane = 3;
+constexpr std::uint32_t kMostMappingsAtATime = 1000;
 
 bool holds(const config::DataplaneStatus& status, std::uint64_t epoch, std::uint64_t generation) {
   return status.epoch == epoch && status.generation >= generation;
@@ -43,7 +43,7 @@ std::vector<config::DataplaneStatus> live_dataplanes(const std::vector<config::D
   for (const auto& status : statuses) {
     // A status from the future is as strange as one from long ago: a clock was set.
     const auto age = std::chrono::abs(now - from_milliseconds(status.unix_milliseconds));
-    if (age < kBeatsAlive * std::chrono::milliseconds(status.beat_milliseconds)) live.push_back(status);
+    if (age < kBeatsOfLiveDataplane * std::chrono::milliseconds(status.beat_milliseconds)) live.push_back(status);
   }
   return live;
 }
@@ -126,7 +126,7 @@ std::optional<TimePoint> Mappings::allot_due(TimePoint now) {
     const ProvisioningRequest request{
         .mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time};
     if (parts_.provisioner.is_ready(request, now)) {
-      if (ready.size() == kMostAtATime) {
+      if (ready.size() == kMostMappingsAtATime) {
         next = now;
         return false;
       }
@@ -182,7 +182,7 @@ void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePo
   auto& database = parts_.database;
   const auto held = held_by_all(read_publication(database).epoch, live);
   if (!held) return;
-  for (const auto& interface : list_interfaces_to_activate(database, *held, kMostAtATime)) {
+  for (const auto& interface : list_interfaces_to_activate(database, *held, kMostMappingsAtATime)) {
     set_interface_active(database, interface.uid);
     auto mapping = find_mapping(database, interface.mapping);
     if (mapping && mapping->state == MappingState::kPublishing) move_to(*mapping, MappingState::kActive, now);
@@ -191,7 +191,7 @@ void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePo
 
 void Mappings::remove_due(TimePoint now) {
   const auto since = now - parts_.settings.release_after;
-  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing, since, kMostAtATime))
+  for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing, since, kMostMappingsAtATime))
     remove(mapping, now);
 }
 

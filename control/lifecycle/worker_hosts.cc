@@ -7,7 +7,7 @@
 namespace hypernat::control {
 namespace {
 
-constexpr int kBeatsAlive = 3;
+constexpr int kBeatsOfLiveHost = 3;
 
 }  // namespace
 
@@ -45,7 +45,7 @@ WorkerHost WorkerHosts::renew(WorkerHost host, TimePoint now) {
 bool WorkerHosts::is_live(const std::string& name, TimePoint now) const {
   const auto seen = last_seen_.find(name);
   return seen != last_seen_.end() &&
-         std::chrono::abs(now - seen->second) < kBeatsAlive * parts_.settings.worker_host_beat;
+         std::chrono::abs(now - seen->second) < kBeatsOfLiveHost * parts_.settings.worker_host_beat;
 }
 
 std::vector<WorkerHost> WorkerHosts::live(TimePoint now) const {

@@ -12,7 +12,7 @@ constexpr std::int64_t kSchemaVersion = 4;
 
 // Lists and groups of settings (routes, rules, addresses, limits) are JSON text: they are read and written whole, never
 // searched.
-constexpr const char* kTables = R"sql(
+constexpr const char* kMakeTables = R"sql(
 CREATE TABLE publication (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   epoch INTEGER NOT NULL,
@@ -80,7 +80,7 @@ CREATE TABLE subnets (
 ) STRICT;
 )sql";
 
-constexpr const char* kMappings = R"sql(
+constexpr const char* kMakeMappings = R"sql(
 CREATE TABLE mappings (
   uid INTEGER PRIMARY KEY,
   number INTEGER NOT NULL UNIQUE,
@@ -98,7 +98,7 @@ CREATE TABLE mappings (
 CREATE INDEX mappings_by_state ON mappings (state, since, number);
 )sql";
 
-constexpr const char* kTablesOfMappings = R"sql(
+constexpr const char* kMakeTablesOfMappings = R"sql(
 CREATE TABLE mapping_groups (
   mapping INTEGER NOT NULL REFERENCES mappings ON DELETE CASCADE,
   account TEXT NOT NULL,
@@ -165,7 +165,7 @@ CREATE TABLE worker_hosts (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kLeases = R"sql(
+constexpr const char* kMakeLeases = R"sql(
 CREATE TABLE leases (                -- times are Unix milliseconds; NULL: not yet
   uid INTEGER PRIMARY KEY,
   account TEXT NOT NULL,
@@ -273,7 +273,7 @@ void keep_books(Database& database) {
 }
 
 void make_tables(Database& database, TimePoint now) {
-  for (const auto* tables : {kTables, kMappings, kTablesOfMappings, kLeases}) database.run_script(tables);
+  for (const auto* tables : {kMakeTables, kMakeMappings, kMakeTablesOfMappings, kMakeLeases}) database.run_script(tables);
   keep_books(database);
   database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
 }
@@ -282,7 +282,7 @@ void upgrade_from_version_1(Database& database) {
   database.run_script(
       "DROP INDEX mappings_by_state; DROP INDEX IF EXISTS waiting_functions; ALTER TABLE mappings RENAME TO "
       "mappings_of_version_1;");
-  for (const auto* step : {kMappings, kMappingsFromVersion1, kLeases}) database.run_script(step);
+  for (const auto* step : {kMakeMappings, kMappingsFromVersion1, kMakeLeases}) database.run_script(step);
   keep_books(database);
   database.run_script(kBookkeepingFromVersion1);
 }

@@ -6,7 +6,7 @@
 #include "tests/packet/error_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_answers {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -216,5 +216,5 @@ TEST(OwnTooBig, is_not_said_to_who_lets_his_packets_be_cut_nor_about_errors) {
   EXPECT_TRUE(error.forwarded()) << error.text();
 }
 
-}  // namespace
+}  // namespace nat_answers
 }  // namespace hypernat::dataplane

@@ -7,7 +7,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_echo {
 
 using craft::Echo;
 using craft::Ip;
@@ -86,5 +86,5 @@ TEST(EchoTimer, counts_from_the_last_request_and_lasts_60_seconds) {
   EXPECT_EQ(world.open_flows(), 0U);
 }
 
-}  // namespace
+}  // namespace nat_echo
 }  // namespace hypernat::dataplane

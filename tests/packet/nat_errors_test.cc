@@ -9,7 +9,7 @@
 #include "tests/packet/error_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_errors {
 
 using craft::Bytes;
 using craft::Echo;
@@ -373,5 +373,5 @@ TEST_F(ErrorsAboutPassedFlows, that_are_gone_have_no_flow) {
   EXPECT_EQ(world_.redirects(), 0U);
 }
 
-}  // namespace
+}  // namespace nat_errors
 }  // namespace hypernat::dataplane

@@ -6,7 +6,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_limits {
 
 using craft::Echo;
 using craft::Ip;
@@ -349,5 +349,5 @@ TEST(TenantTimeouts, that_change_hold_for_standing_flows_when_their_timers_are_l
   }
 }
 
-}  // namespace
+}  // namespace nat_limits
 }  // namespace hypernat::dataplane

@@ -4,7 +4,7 @@
 #include "tests/packet/error_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_mss {
 
 using craft::Bytes;
 using craft::Ip;
@@ -115,5 +115,5 @@ TEST(Mss, repairs_no_checksum) {
   EXPECT_FALSE(out.seen.l4_checksum_right);
 }
 
-}  // namespace
+}  // namespace nat_mss
 }  // namespace hypernat::dataplane

@@ -8,7 +8,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_passing {
 
 using craft::Datagram;
 using craft::Ip;
@@ -439,5 +439,5 @@ TEST_F(Passing, keeps_flows_over_a_table_that_keeps_their_mapping) {
   expect_nothing_stays();
 }
 
-}  // namespace
+}  // namespace nat_passing
 }  // namespace hypernat::dataplane

@@ -4,7 +4,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_refusal {
 
 using craft::Echo;
 using craft::Ip;
@@ -289,5 +289,5 @@ TEST(NextHops, that_find_no_place_refuse_the_opening_without_a_trace) {
   EXPECT_TRUE(world.outbound(udp_to("10.0.1.12")).opened);
 }
 
-}  // namespace
+}  // namespace nat_refusal
 }  // namespace hypernat::dataplane

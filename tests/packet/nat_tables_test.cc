@@ -4,7 +4,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_tables {
 
 using craft::Ip;
 using craft::Udp;
@@ -199,5 +199,5 @@ TEST(NewTenantLimit, holds_for_the_next_opening) {
   EXPECT_TRUE(world.outbound(query(4001)).dropped(Drop::tenant_flow_limit));
 }
 
-}  // namespace
+}  // namespace nat_tables
 }  // namespace hypernat::dataplane

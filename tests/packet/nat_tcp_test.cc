@@ -6,7 +6,7 @@
 #include "tests/packet/tcp_connection.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_tcp {
 
 using craft::Ip;
 using craft::Tcp;
@@ -263,5 +263,5 @@ TEST(TcpReset, is_limited_per_tenant_and_second) {
   EXPECT_EQ(world.tenant_counter(2, &TenantCounters::resets), 10U);
 }
 
-}  // namespace
+}  // namespace nat_tcp
 }  // namespace hypernat::dataplane

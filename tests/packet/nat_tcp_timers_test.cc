@@ -4,7 +4,7 @@
 #include "tests/packet/tcp_connection.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_tcp_timers {
 
 using craft::Ip;
 using craft::Tcp;
@@ -270,5 +270,5 @@ TEST(TcpQuarantine, keeps_a_closed_connections_port_for_its_own_environment_and_
   EXPECT_EQ(other.seen.src_port, port) << "the only one there is";
 }
 
-}  // namespace
+}  // namespace nat_tcp_timers
 }  // namespace hypernat::dataplane

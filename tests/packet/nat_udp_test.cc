@@ -7,7 +7,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_udp {
 
 using craft::Ip;
 using craft::Udp;
@@ -296,5 +296,5 @@ TEST(FlowCounts, do_not_overflow_when_they_are_carried_over) {
   EXPECT_EQ(flow.outbound_packets, 1U);
 }
 
-}  // namespace
+}  // namespace nat_udp
 }  // namespace hypernat::dataplane

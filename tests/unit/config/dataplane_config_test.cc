@@ -4,7 +4,7 @@
 #include "tests/unit/config/config_refusal.h"
 
 namespace hypernat::config {
-namespace {
+namespace dataplane_config {
 
 using namespace std::chrono_literals;
 
@@ -313,5 +313,5 @@ const Refusal kRows[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rows, DataplaneRefusal, testing::ValuesIn(kRows), row_name);
 
-}  // namespace
+}  // namespace dataplane_config
 }  // namespace hypernat::config

@@ -16,7 +16,7 @@
 #include "config/workerhost_config.h"
 
 namespace hypernat::config {
-namespace {
+namespace files {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
@@ -237,5 +237,5 @@ TEST(Noise, IsRefusedOrReadButNothingElse) {
   }
 }
 
-}  // namespace
+}  // namespace files
 }  // namespace hypernat::config

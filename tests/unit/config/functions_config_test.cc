@@ -4,7 +4,7 @@
 #include "tests/unit/config/config_refusal.h"
 
 namespace hypernat::config {
-namespace {
+namespace functions_config {
 
 using namespace std::chrono_literals;
 
@@ -389,5 +389,5 @@ const AttachmentRow kAttachmentRows[] = {
 INSTANTIATE_TEST_SUITE_P(Rows, FunctionsAgainstDataplane, testing::ValuesIn(kAttachmentRows),
                          [](const auto& row) { return row.param.name; });
 
-}  // namespace
+}  // namespace functions_config
 }  // namespace hypernat::config

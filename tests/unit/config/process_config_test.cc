@@ -5,7 +5,7 @@
 #include "tests/unit/config/config_refusal.h"
 
 namespace hypernat::config {
-namespace {
+namespace process_config {
 
 using namespace std::chrono_literals;
 
@@ -129,5 +129,5 @@ const Refusal kWorkerhostRows[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rows, WorkerhostRefusal, testing::ValuesIn(kWorkerhostRows), row_name);
 
-}  // namespace
+}  // namespace process_config
 }  // namespace hypernat::config

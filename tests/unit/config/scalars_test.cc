@@ -6,7 +6,7 @@
 #include "config/names.h"
 
 namespace hypernat::config {
-namespace {
+namespace scalars {
 
 using namespace std::chrono_literals;
 
@@ -64,5 +64,5 @@ TEST(Ipv4Address, IsUnicastWhenSomethingCanHaveIt) {
   }
 }
 
-}  // namespace
+}  // namespace scalars
 }  // namespace hypernat::config

@@ -12,7 +12,7 @@
 #include "tests/unit/config/tables.h"
 
 namespace hypernat::config {
-namespace {
+namespace store {
 
 namespace fs = std::filesystem;
 
@@ -222,5 +222,5 @@ TEST(Status, RefusesAListWithoutEnd) {
   EXPECT_EQ(refusal_of(with("41", list)), "status: found array for \"generation\"; expected an integer of its range");
 }
 
-}  // namespace
+}  // namespace store
 }  // namespace hypernat::config

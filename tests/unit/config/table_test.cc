@@ -12,7 +12,7 @@
 #include "tests/unit/config/tables.h"
 
 namespace hypernat::config {
-namespace {
+namespace table {
 
 using testing::HasSubstr;
 
@@ -206,5 +206,5 @@ TEST(Table, OfAHundredThousandMappingsIsReadBack) {
   EXPECT_TRUE(read == table);  // not EXPECT_EQ: a failure would print all of it
 }
 
-}  // namespace
+}  // namespace table
 }  // namespace hypernat::config

@@ -8,7 +8,7 @@
 #include "tests/unit/config/tables.h"
 
 namespace hypernat::config {
-namespace {
+namespace table_validation {
 
 struct Row {
   std::string name;
@@ -183,5 +183,5 @@ TEST(TableValidation, TenantsMayHaveTheSameIdsAddressesAndMacs) {
   EXPECT_NO_THROW(validate(table));
 }
 
-}  // namespace
+}  // namespace table_validation
 }  // namespace hypernat::config

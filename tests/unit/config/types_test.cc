@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace hypernat {
-namespace {
+namespace types {
 
 TEST(Ipv4AddressText, round_trips) {
   for (const char* text : {"0.0.0.0", "10.0.1.10", "255.255.255.255"}) {
@@ -48,5 +48,5 @@ TEST(MacAddressText, round_trips_and_refuses_the_rest) {
     EXPECT_FALSE(parse_mac_address(text)) << text;
 }
 
-}  // namespace
+}  // namespace types
 }  // namespace hypernat

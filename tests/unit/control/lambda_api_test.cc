@@ -31,7 +31,7 @@ TEST(CreateFunction, answers_with_a_function_configuration) {
   EXPECT_EQ(world.call("POST", kFunctions, body).error, "ResourceConflictException");
 }
 
-struct Mistake {
+struct FunctionMistake {
   Json change;
   const char* error;
   const char* message;
@@ -39,7 +39,7 @@ struct Mistake {
 
 TEST(CreateFunction, refuses_each_mistake_by_name) {
   const Json command = {{"Variables", {{"HYPERNAT_COMMAND", "curl"}}}};
-  const std::vector<Mistake> mistakes{
+  const std::vector<FunctionMistake> mistakes{
       {{{"FunctionName", nullptr}}, "InvalidRequestContentException", "FunctionName: found nothing"},
       {{{"FunctionName", "a b"}}, "InvalidParameterValueException", "FunctionName: found \"a b\""},
       {{{"FunctionName", std::string(65, 'x')}}, "InvalidParameterValueException", "1 to 64"},

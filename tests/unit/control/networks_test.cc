@@ -79,7 +79,7 @@ TEST(Subnet, tells_how_many_addresses_it_has_left) {
   EXPECT_EQ(left(), 247) << "the last address could not be had before either";
 }
 
-struct Mistake {
+struct NetworkMistake {
   const char* path;
   Json change;  // merged into the body that is accepted; a null removes the member
   const char* error;
@@ -87,7 +87,7 @@ struct Mistake {
 };
 
 TEST(Put, refuses_each_mistake_by_name) {
-  const std::vector<Mistake> mistakes{
+  const std::vector<NetworkMistake> mistakes{
       {"/subnets/s", {{"Cidr", "10.0.3.1/24"}}, "InvalidRequestContentException", "Cidr: found \"10.0.3.1/24\""},
       {"/subnets/s", {{"Cidr", 7}}, "InvalidRequestContentException", "Cidr: found 7; expected a string"},
       {"/subnets/s", {{"Cidr", nullptr}}, "InvalidRequestContentException", "Cidr"},

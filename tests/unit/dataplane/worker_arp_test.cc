@@ -9,7 +9,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_arp {
 
 using craft::Bytes;
 
@@ -309,5 +309,5 @@ TEST(Announcements, HaveEachInterfaceTwiceAndInOrder) {
   EXPECT_EQ(announcements.next(10'000), 1U) << "a slot may come again";
 }
 
-}  // namespace
+}  // namespace worker_arp
 }  // namespace hypernat::dataplane

@@ -8,7 +8,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_cutting {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -137,5 +137,5 @@ TEST(CuttingWithoutBuffers, LosesThePacketByNameAndNothingElse) {
   world.run();
 }
 
-}  // namespace
+}  // namespace worker_cutting
 }  // namespace hypernat::dataplane

@@ -8,7 +8,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_encapsulations {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -368,5 +368,5 @@ TEST(Devices, ThatRefuseToPrepareAFrameHaveItDroppedAndSendTheOthers) {
   EXPECT_EQ(world.total().dropped[static_cast<std::size_t>(Drop::transmit_refused)], 4U);
 }
 
-}  // namespace
+}  // namespace worker_encapsulations
 }  // namespace hypernat::dataplane

@@ -7,7 +7,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_errors {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -241,5 +241,5 @@ TEST(OwnErrors, without_a_buffer_die_by_name) {
   EXPECT_EQ(world.buffers_out(), in_use);
 }
 
-}  // namespace
+}  // namespace worker_errors
 }  // namespace hypernat::dataplane

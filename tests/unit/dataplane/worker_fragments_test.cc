@@ -11,7 +11,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_fragments {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -363,5 +363,5 @@ TEST(FragmentJourney, TheTraceTellsWhatWasHeldAndWentOn) {
   EXPECT_EQ(verdicts, (std::vector<Verdict>{Verdict::kHeld, Verdict::kForward, Verdict::kForward}));
 }
 
-}  // namespace
+}  // namespace worker_fragments
 }  // namespace hypernat::dataplane

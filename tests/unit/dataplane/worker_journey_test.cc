@@ -9,7 +9,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_journey {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -350,5 +350,5 @@ TEST(Journey, WithoutBuffersNothingIsOriginatedAndTheAccountCloses) {
   EXPECT_GT(dropped(world, Drop::no_buffer), 0U);
 }
 
-}  // namespace
+}  // namespace worker_journey
 }  // namespace hypernat::dataplane

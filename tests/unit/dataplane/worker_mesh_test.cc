@@ -7,7 +7,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_mesh {
 
 using craft::Bytes;
 using craft::Ip;
@@ -314,5 +314,5 @@ TEST(PacketLimit, IsAskedWherePacketsArriveAndOnceForEach) {
   EXPECT_EQ(world.sent_packets(kTenants).size(), 20U);
 }
 
-}  // namespace
+}  // namespace worker_mesh
 }  // namespace hypernat::dataplane

@@ -8,7 +8,7 @@
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace worker_undelivered {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -243,5 +243,5 @@ TEST(QuotedIdentifications, that_the_remote_did_not_give_are_taken_away_again) {
   }
 }
 
-}  // namespace
+}  // namespace worker_undelivered
 }  // namespace hypernat::dataplane

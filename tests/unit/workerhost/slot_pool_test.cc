@@ -11,7 +11,7 @@
 namespace hypernat::workerhost {
 namespace {
 
-const Ipv4Prefix kBlock = *parse_ipv4_prefix("100.64.16.0/20");
+const Ipv4Prefix kBlockOfManySlots = *parse_ipv4_prefix("100.64.16.0/20");
 
 TEST(SlotPool, AllSlotsAreFreeAtFirstInOrderOfTheirNumbers) {
   SlotPool pool(3);
@@ -96,9 +96,9 @@ TEST(SlotPool, BehavesAsAQueueOfFreeSlotsOverManyRandomSteps) {
 }
 
 TEST(SlotAddress, SlotsHaveTheBlocksAddressesButTheFirstAndTheLast) {
-  EXPECT_EQ(slots_of_block(kBlock), 4094U);
-  EXPECT_EQ(to_string(slot_address(kBlock, SlotNumber{0})), "100.64.16.1");
-  EXPECT_EQ(to_string(slot_address(kBlock, SlotNumber{4093})), "100.64.31.254");
+  EXPECT_EQ(slots_of_block(kBlockOfManySlots), 4094U);
+  EXPECT_EQ(to_string(slot_address(kBlockOfManySlots, SlotNumber{0})), "100.64.16.1");
+  EXPECT_EQ(to_string(slot_address(kBlockOfManySlots, SlotNumber{4093})), "100.64.31.254");
 }
 
 TEST(SlotAddress, ABlockOfOneOrTwoAddressesHasNoSlots) {
@@ -109,12 +109,12 @@ TEST(SlotAddress, ABlockOfOneOrTwoAddressesHasNoSlots) {
 
 TEST(SlotAddress, EveryAddressHasAUnicastMacOfItsOwn) {
   std::set<MacAddress> macs;
-  for (std::uint32_t slot = 0; slot < slots_of_block(kBlock); ++slot) {
-    const MacAddress mac = slot_mac(slot_address(kBlock, SlotNumber{slot}));
+  for (std::uint32_t slot = 0; slot < slots_of_block(kBlockOfManySlots); ++slot) {
+    const MacAddress mac = slot_mac(slot_address(kBlockOfManySlots, SlotNumber{slot}));
     EXPECT_FALSE(mac.is_multicast());
     macs.insert(mac);
   }
-  EXPECT_EQ(macs.size(), slots_of_block(kBlock));
+  EXPECT_EQ(macs.size(), slots_of_block(kBlockOfManySlots));
   EXPECT_EQ(to_string(slot_mac(*parse_ipv4_address("100.64.0.5"))), "02:00:64:40:00:05");
 }
 
