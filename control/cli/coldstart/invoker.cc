@@ -23,7 +23,7 @@ constexpr std::ptrdiff_t kCallsAtOnce = 32;
 constexpr std::chrono::seconds kEnvironmentTimeout{60};
 // A lease that is not given back, because this command was killed, ends so long after its interface was made.
 constexpr std::chrono::seconds kLeaseReserve{120};
-constexpr std::chrono::milliseconds kLook{100};
+constexpr std::chrono::milliseconds kLookForEvent{100};
 
 /// What ends an invocation that this command understands: a name for the statistics, and the rest.
 struct Failure {
@@ -192,7 +192,7 @@ void Invoker::run_environment(Sample& sample, const std::string& lease) {
                      .timeout = kEnvironmentTimeout},
                     {.in = parts_.probe, .out = output.write_end(), .err = output.write_end()});
   while (!parts_.interrupted) {
-    const auto event = environment.next(kLook);
+    const auto event = environment.next(kLookForEvent);
     if (!event) continue;
     if (event->kind == control::EnvironmentEventKind::kStarted) {
       note_start(*event, sample);
