@@ -116,6 +116,7 @@ struct Interface {
   std::uint64_t uid = 0;  ///< unique over the life of the control plane's database, never 0
   Ipv4Address address;
   MacAddress mac;
+  bool drains = false;  ///< goes on with the flows it has, and gets no new ones
   bool operator==(const Interface&) const = default;
 };
 

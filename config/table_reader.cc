@@ -148,12 +148,38 @@ Interface read_interface(const wire::Interface& row, const flatbuffers::String& 
   return interface;
 }
 
+// The places among all interfaces of those that drain, taken in turn.
+class Draining {
+ public:
+  Draining(const flatbuffers::Vector<std::uint32_t>* places, std::uint32_t interfaces) : places_(places) {
+    if (places == nullptr) return;
+    for (std::uint32_t i = 0; i < places->size(); ++i) {
+      if (places->Get(i) >= interfaces || (i > 0 && places->Get(i) <= places->Get(i - 1))) {
+        refuse("draining interface " + std::to_string(places->Get(i)) + " of " + std::to_string(interfaces),
+               "places in ascending order, each once");
+      }
+    }
+  }
+
+  /// Whether this one does; asked for each in order.
+  bool take(std::uint32_t interface) {
+    if (places_ == nullptr || next_ == places_->size() || places_->Get(next_) != interface) return false;
+    ++next_;
+    return true;
+  }
+
+ private:
+  const flatbuffers::Vector<std::uint32_t>* places_;
+  std::uint32_t next_ = 0;
+};
+
 void read_mappings(const wire::Payload& rows, Table& table) {
   const std::uint32_t available = rows.interfaces()->size();
   if (rows.interface_ids()->size() != available) {
     refuse(std::to_string(rows.interface_ids()->size()) + " interface ids",
            std::to_string(available) + ", one for each interface");
   }
+  Draining draining(rows.draining(), available);
   std::uint32_t next = 0;
   table.mappings.reserve(rows.mappings()->size());
   for (const wire::Mapping* row : *rows.mappings()) {
@@ -171,6 +197,7 @@ void read_mappings(const wire::Payload& rows, Table& table) {
     mapping.interfaces.reserve(row->interface_count());
     for (std::uint32_t i = 0; i < row->interface_count(); ++i, ++next) {
       mapping.interfaces.push_back(read_interface(*rows.interfaces()->Get(next), *rows.interface_ids()->Get(next)));
+      mapping.interfaces.back().drains = draining.take(next);
     }
   }
   if (next != available) {

@@ -276,6 +276,8 @@ void check_mappings(const Table& table) {
              "one of its own tenant " + table.tenants[mapping.tenant].account);
     }
     if (mapping.interfaces.empty()) refuse(object, "no interface", "at least one");
+    if (std::all_of(mapping.interfaces.begin(), mapping.interfaces.end(), [](const auto& each) { return each.drains; }))
+      refuse(object, "only draining interfaces", "at least one for new flows");
     for (const Interface& interface : mapping.interfaces) interfaces.check(interface, mapping.subnet, subnet);
   }
 }

@@ -108,6 +108,7 @@ struct MappingOffsets {
   VectorOffset<const wire::Mapping*> mappings;
   VectorOffset<const wire::Interface*> interfaces;
   VectorOffset<Offset<flatbuffers::String>> interface_ids;
+  VectorOffset<std::uint32_t> draining;  ///< null, and so no bytes, when there is none
 };
 
 MappingOffsets write_mappings(FlatBufferBuilder& builder, const Table& table) {
@@ -115,17 +116,19 @@ MappingOffsets write_mappings(FlatBufferBuilder& builder, const Table& table) {
   mappings.reserve(table.mappings.size());
   std::vector<wire::Interface> interfaces;
   std::vector<Offset<flatbuffers::String>> ids;
+  std::vector<std::uint32_t> draining;
   for (const Mapping& mapping : table.mappings) {
     mappings.emplace_back(mapping.uid, to_number(mapping.number), mapping.tenant, mapping.subnet, mapping.rule_set,
                           static_cast<std::uint32_t>(mapping.interfaces.size()));
     for (const Interface& interface : mapping.interfaces) {
+      if (interface.drains) draining.push_back(static_cast<std::uint32_t>(interfaces.size()));
       interfaces.emplace_back(interface.uid, interface.address.host(),
                               flatbuffers::span<const std::uint8_t, 6>(interface.mac.bytes));
       ids.push_back(builder.CreateString(interface.id));
     }
   }
-  return {builder.CreateVectorOfStructs(mappings), builder.CreateVectorOfStructs(interfaces),
-          builder.CreateVector(ids)};
+  return {builder.CreateVectorOfStructs(mappings), builder.CreateVectorOfStructs(interfaces), builder.CreateVector(ids),
+          draining.empty() ? VectorOffset<std::uint32_t>() : builder.CreateVector(draining)};
 }
 
 }  // namespace
@@ -142,7 +145,7 @@ std::vector<std::byte> write_table(const Table& table) {
   const MappingOffsets rows = write_mappings(builder, table);
   wire::FinishPayloadBuffer(
       builder, wire::CreatePayload(builder, table.epoch, table.generation, peers, tenants, route_sets, rule_sets,
-                                   subnets, rows.mappings, rows.interfaces, rows.interface_ids));
+                                   subnets, rows.mappings, rows.interfaces, rows.interface_ids, rows.draining));
 
   const std::span<const std::byte> payload(reinterpret_cast<const std::byte*>(builder.GetBufferPointer()),
                                            builder.GetSize());

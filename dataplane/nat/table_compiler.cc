@@ -261,7 +261,7 @@ void TableCompiler::State::fill_mappings(Tables& tables, const config::Table& ta
                                                      .mac = interface.mac,
                                                      .attachment = subnet.attachment,
                                                      .id = interface.id};
-      entry.interfaces.push_back(interface_slot);
+      if (!interface.drains) entry.interfaces.push_back(interface_slot);
       tables.interface_by_address.add(subnet_slot, interface.address, interface_slot, interface.mac);
       std::uint32_t& first = tables.first_interfaces_[subnet_slot];
       if (first == Tables::kMissing || interface.address < tables.interfaces[first].address) first = interface_slot;

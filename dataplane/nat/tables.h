@@ -76,7 +76,7 @@ struct MappingEntry {
   MappingNumber number{};
   std::uint32_t tenant = 0;               ///< slot
   std::uint32_t subnet = 0;               ///< slot
-  std::vector<std::uint32_t> interfaces;  ///< slots
+  std::vector<std::uint32_t> interfaces;  ///< slots of those that get new flows
   std::shared_ptr<const CompiledRules> rules;
 };
 

@@ -1,6 +1,8 @@
 // A new table under open flows: what stands goes on, what is gone is gone at once, and no slot comes back too early.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
@@ -103,6 +105,46 @@ TEST(RemovedMapping, that_its_environment_comes_upon_in_one_burst_is_closed_once
   world.sweep();
   EXPECT_EQ(world.open_flows(), 2U);
   EXPECT_EQ(world.flows_of_tenant(1), 2U);
+}
+
+// Mapping 1 has a second interface.
+enum class Second { kServes, kDrains };
+
+config::Table with_second_interface(Second role) {
+  config::Table table = two_tenants();
+  config::Interface second = table.mappings[0].interfaces[0];
+  second.id = "eni-9";
+  second.uid = 9;
+  second.address = Ipv4Address::of(10, 0, 1, 29);
+  second.drains = role == Second::kDrains;
+  table.mappings[0].interfaces.push_back(second);
+  table.generation = second.drains ? 3 : 2;
+  return table;
+}
+
+TEST(DrainingInterface, keeps_its_flows_and_gets_no_new_ones) {
+  NatWorld world({.table = with_second_interface(Second::kServes)});
+  const auto from = [](std::uint32_t environment, std::uint16_t port) {
+    return Ip{.src = to_string(Ipv4Address::from_host(0x64400001 + environment)), .dst = kServer} /
+           Udp{.src = port, .dst = 53};
+  };
+  std::vector<Outcome> old;
+  for (std::uint32_t i = 0; i < 100; ++i) old.push_back(world.outbound(from(i, 4000)));
+  const auto is_second = [](const Outcome& out) { return to_string(out.seen.src) == "10.0.1.29"; };
+  ASSERT_GT(std::count_if(old.begin(), old.end(), is_second), 20) << "environments are spread over both";
+
+  world.publish(with_second_interface(Second::kDrains));
+  EXPECT_TRUE(world.nat(0).swept()) << "nothing was removed";
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const Outcome again = world.outbound(from(i, 4000));
+    EXPECT_FALSE(again.opened);
+    EXPECT_EQ(again.seen.src, old[i].seen.src);
+    EXPECT_TRUE(world.inbound(answer(old[i].seen.src_port, to_string(old[i].seen.src))).forwarded());
+    const Outcome fresh = world.outbound(from(i, 4001));
+    EXPECT_TRUE(fresh.opened);
+    EXPECT_EQ(to_string(fresh.seen.src), kInterface);
+  }
+  EXPECT_EQ(world.open_flows(), 200U);
 }
 
 TEST(FreedSlots, are_given_away_again_after_the_sweep_and_count_from_zero) {

@@ -116,6 +116,7 @@ class RandomTable {
     mapping.rule_set = below(table_.rule_sets.size());
     repeat(1 + below(3),
            [&](std::uint32_t) { mapping.interfaces.push_back(interface_of(++uid_, nth(subnet.prefix, host++))); });
+    for (std::size_t i = 1; i < mapping.interfaces.size(); ++i) mapping.interfaces[i].drains = below(3) == 0;
   }
 
   std::mt19937_64& random_;
