@@ -56,8 +56,10 @@ Schema<LambdaVpcBlocks> lambda_vpc_blocks_schema() {
 
 Schema<ControlConfig> provisioning_schema() {
   Schema<ControlConfig> schema;
-  schema.optional({"time", "How long making an interface takes, as it does at AWS."}, &ControlConfig::provisioning_time,
-                  duration(milliseconds(0), milliseconds(3'600'000)));
+  schema.optional({"time", "How long making an interface takes in the median, as it does at AWS."},
+                  &ControlConfig::provisioning_time, duration(milliseconds(0), milliseconds(3'600'000)));
+  schema.optional({"slowest_percent", "Of that, what one interface in a hundred takes, or more; 100: all the same."},
+                  &ControlConfig::provisioning_slowest_percent, integer<std::uint32_t>(100, 10'000, "percent"));
   schema.optional(
       {"environment_time",
        "How long making an interface for one environment takes; before 2019, a cold start took above 10 s."},
@@ -74,6 +76,20 @@ Schema<Ec2Config> ec2_schema() {
                 integer<std::uint32_t>(0, kMaxNumber24))
       .optional({"last_segment", "The highest one."}, &Ec2Config::last_segment, integer<std::uint32_t>(0, kMaxNumber24))
       .list({"vteps", "Ends of the segments' tunnels."}, &Ec2Config::vteps, ipv4_address(), {.least = 0, .most = 64});
+  return schema;
+}
+
+Schema<ScalingConfig> scaling_schema() {
+  Schema<ScalingConfig> schema;
+  schema
+      .optional({"widen_percent", "A mapping gets another interface when so many of its ports are in use."},
+                &ScalingConfig::widen_percent, integer<std::uint32_t>(1, 100, "percent"))
+      .optional({"narrow_percent", "It loses one when fewer would be in use without it."},
+                &ScalingConfig::narrow_percent, integer<std::uint32_t>(0, 99, "percent"))
+      .optional({"narrow_after", "How long that must have been so."}, &ScalingConfig::narrow_after,
+                duration(milliseconds(0), milliseconds(7 * 86'400'000)))
+      .optional({"retry_after", "When another interface is asked for again that could not be had."},
+                &ScalingConfig::retry_after, duration(milliseconds(1'000), milliseconds(86'400'000)));
   return schema;
 }
 
@@ -107,6 +123,10 @@ const Schema<ControlConfig>& control_schema() {
         .optional({"environment_idle_after",
                    "How long an execution environment of uploaded code waits for the next event; 0s: none waits."},
                   &ControlConfig::environment_idle_after, duration(milliseconds(0), milliseconds(11 * 3'600'000)))
+        .optional(
+            {"idle_after", "How long a function is unused until its interfaces are reclaimed; AWS's fourteen days."},
+            &ControlConfig::idle_after, duration(milliseconds(1'000), milliseconds(3'650LL * 86'400'000)))
+        .group({"scaling", "How many interfaces a mapping has."}, &ControlConfig::scaling, scaling_schema())
         .optional({"interfaces_per_vpc", "How many interfaces a VPC may have; AWS's quota."},
                   &ControlConfig::interfaces_per_vpc, integer<std::uint32_t>(1, 1'000'000, "interfaces"))
         .group({"ec2", "What a subnet made through EC2's API gets where its tags say nothing."}, &ControlConfig::ec2,

@@ -53,18 +53,30 @@ struct Ec2Config {
   bool operator==(const Ec2Config&) const = default;
 };
 
+/// When a mapping gets another interface, and when it loses one.
+struct ScalingConfig {
+  std::uint32_t widen_percent = 80;
+  std::uint32_t narrow_percent = 40;
+  std::chrono::milliseconds narrow_after{600'000};
+  std::chrono::milliseconds retry_after{60'000};
+  bool operator==(const ScalingConfig&) const = default;
+};
+
 struct ControlConfig {
   std::string region = "us-east-1";
   ListenConfig listen;
   std::filesystem::path database = "/var/lib/hypernat/control.db";
   StoreConfig store;
   LambdaVpcBlocks lambda_vpc;
-  std::chrono::milliseconds provisioning_time{90'000};        ///< how long making an interface takes, as in AWS
-  std::chrono::milliseconds environment_time{10'000};         ///< the same, for one environment's own
-  std::chrono::milliseconds mapping_reuse_after{600'000};     ///< longer than the data planes' longest timeout
-  std::chrono::milliseconds mapping_release_after{0};         ///< how long a mapping outlives its last function
-  std::chrono::milliseconds environment_idle_after{300'000};  ///< how long one waits for the next event; 0: none does
-  std::uint32_t interfaces_per_vpc = 250;                     ///< AWS's quota
+  std::chrono::milliseconds provisioning_time{90'000};         ///< how long making an interface takes, as in AWS
+  std::uint32_t provisioning_slowest_percent = 300;            ///< of that, which one in a hundred takes or exceeds
+  std::chrono::milliseconds environment_time{10'000};          ///< the same, for one environment's own
+  std::chrono::milliseconds mapping_reuse_after{600'000};      ///< longer than the data planes' longest timeout
+  std::chrono::milliseconds mapping_release_after{1'200'000};  ///< how long a mapping outlives its last function
+  std::chrono::milliseconds environment_idle_after{300'000};   ///< how long one waits for the next event; 0: none does
+  std::chrono::milliseconds idle_after = std::chrono::days(14);  ///< unused, until interfaces are reclaimed; as in AWS
+  ScalingConfig scaling;
+  std::uint32_t interfaces_per_vpc = 250;  ///< AWS's quota
   Ec2Config ec2;
   std::vector<AccessKey> access_keys;
   bool operator==(const ControlConfig&) const = default;

@@ -15,6 +15,8 @@
 #include "control/api/http_server.h"
 #include "control/lifecycle/controller.h"
 #include "control/lifecycle/settler.h"
+#include "control/provisioning/modelled_provisioner.h"
+#include "control/store/clock_store.h"
 #include "control/store/lock_file.h"
 #include "control/store/schema.h"
 
@@ -50,18 +52,19 @@ void warn_of_readers(const std::string& file, const config::ControlConfig& confi
   spdlog::warn("{} holds the accounts' secret keys and everybody may read it: chmod o-r", file);
 }
 
-void run(const config::ControlConfig& config) {
+void run(const config::ControlConfig& config, std::int64_t time_scale) {
   const auto signals = block_signals();
   const LockFile database_lock(config.database.string() + ".lock", "The database " + config.database.string());
   const LockFile store_lock(config.store.directory / "publisher.lock", "The store " + config.store.directory.string());
 
-  const SystemClock clock;
   const auto mask = ::umask(0027);  // functions' environments are nobody else's business
   Database database(config.database);
   ::umask(mask);
-  prepare_schema(database, clock.now());
+  prepare_schema(database, SystemClock::wall_now());
+  const SystemClock clock(resume_clock(database, SystemClock::wall_now(), time_scale));
   const auto store = config::open_directory_store(config.store.directory);
-  TimedProvisioner provisioner(config.provisioning_time);
+  ModelledProvisioner provisioner(
+      database, {.time = config.provisioning_time, .slowest_percent = config.provisioning_slowest_percent});
   Controller controller({.database = database,
                          .store = *store,
                          .provisioner = provisioner,
@@ -71,7 +74,12 @@ void run(const config::ControlConfig& config) {
                                       .mapping_reuse_after = config.mapping_reuse_after,
                                       .release_after = config.mapping_release_after,
                                       .environment_time = config.environment_time,
-                                      .interfaces_per_vpc = config.interfaces_per_vpc}});
+                                      .interfaces_per_vpc = config.interfaces_per_vpc,
+                                      .idle_after = config.idle_after,
+                                      .scaling = {.widen_percent = config.scaling.widen_percent,
+                                                  .narrow_percent = config.scaling.narrow_percent,
+                                                  .narrow_after = config.scaling.narrow_after,
+                                                  .retry_after = config.scaling.retry_after}}});
   controller.beat();  // so that the first request finds everything as it is
   const Settler settler(controller, config.store.beat);
   Api api(controller, api_settings(config));
@@ -82,6 +90,7 @@ void run(const config::ControlConfig& config) {
   int received = 0;
   sigwait(&signals, &received);
   api.stop();
+  controller.write_down();
   spdlog::info("stopping on {}", received == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
@@ -93,6 +102,13 @@ int main(int argc, char** argv) {
                "hypernat-control");
   std::string file;
   app.add_option("--config", file, "control.yaml")->required();
+  std::int64_t time_scale = 1;
+  app.add_option(
+         "--time-scale", time_scale,
+         "How many times as fast as the wall clock the life cycle's time goes: making interfaces, falling idle, "
+         "releasing. The database remembers what time it is.")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     spdlog::set_default_logger(
@@ -100,7 +116,7 @@ int main(int argc, char** argv) {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     const auto config = hypernat::config::load_control_config(file);
     hypernat::control::warn_of_readers(file, config);
-    hypernat::control::run(config);
+    hypernat::control::run(config, time_scale);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hypernat-control: %s\n", error.what());
     return 1;

@@ -60,6 +60,9 @@ class Api {
   struct FunctionName {
     std::string account;
     std::string name;
+    std::optional<std::uint32_t> version;  ///< 0: $LATEST, told so; nothing: $LATEST, or all of them
+
+    VersionName version_name() const { return {.function = name, .version = version.value_or(0)}; }
   };
 
   ApiResponse serve(const ApiRequest& request);
@@ -75,10 +78,21 @@ class Api {
   ApiResponse lambda(const ApiRequest& request, const PathParts& parts);
   ApiResponse function(const ApiRequest& request, const FunctionName& name, const PathParts& rest);
   ApiResponse create_function(const ApiRequest& request);
+  ApiResponse update_function(const ApiRequest& request, const FunctionName& name);
+  ApiResponse erase_function(const FunctionName& name);
   ApiResponse list_functions(const ApiRequest& request);
   ApiResponse invoke_function(const ApiRequest& request, const FunctionName& name);
   ApiResponse place(const ApiRequest& request);
   FunctionName resolve(const std::string& account, const std::string& identifier) const;
+  FunctionName resolve(const std::string& account, const std::string& identifier, const std::string& qualifier) const;
+  /// Runs `work(Lifecycle&, Function)` with a function that can be invoked, and notes the use. One that is inactive is
+  /// revived, and the invocation refused.
+  template <class Work>
+  auto with_invocable(const FunctionName& name, Work work);
+
+  // version_api.cc
+  ApiResponse versions(const ApiRequest& request, const FunctionName& name);
+  ApiResponse list_all_versions(const ApiRequest& request, const std::string& account);
 
   FunctionView view(Controller::Lifecycle& lifecycle, const Function& function) const;
 
@@ -90,6 +104,9 @@ class Api {
   // lease_api.cc
   ApiResponse leases(const ApiRequest& request, const PathParts& rest);
   ApiResponse request_lease(const ApiRequest& request);
+
+  // failure_api.cc
+  ApiResponse provisioning_failures(const ApiRequest& request, const PathParts& rest);
 
   // management_api.cc
   ApiResponse management(const ApiRequest& request, const PathParts& parts);
@@ -113,6 +130,9 @@ ApiResponse answer(int status, const nlohmann::json& body);
 /// The archive in CreateFunction's body, checked; empty when the function has a command instead. Throws Refusal, also
 /// for a role that is none.
 std::string read_code(const nlohmann::json& body);
+
+/// How many functions or versions a list may have.
+std::uint32_t most_items(const ApiRequest& request);
 
 /// The refusal of a path or method that nobody serves.
 Refusal unknown_operation(const ApiRequest& request);

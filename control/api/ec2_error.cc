@@ -20,6 +20,7 @@ Ec2Error ec2_error(const Refusal& refusal) {
       return {"InvalidRequest", refusal.what(), 413};
     case RefusalKind::kTooManyRequests:
       return {"RequestLimitExceeded", refusal.what(), 503};
+    case RefusalKind::kNotReady:
     case RefusalKind::kUnavailable:
       return {"Unavailable", refusal.what(), 503};
     case RefusalKind::kUnknownOperation:

@@ -4,6 +4,7 @@
 
 #include "config/table.h"
 #include "control/api/ec2_actions.h"
+#include "control/store/interface_store.h"
 #include "control/store/lease_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
@@ -20,8 +21,10 @@ struct ShownInterface {
   std::string zone;
   std::string description;
 
-  const char* status() const { return interface.is_active ? "in-use" : "pending"; }
-  const char* attachment_status() const { return interface.is_active ? "attached" : "attaching"; }
+  const char* status() const { return interface.state == InterfaceState::kPublishing ? "pending" : "in-use"; }
+  const char* attachment_status() const {
+    return interface.state == InterfaceState::kPublishing ? "attaching" : "attached";
+  }
   std::string attachment() const { return "ela-attach-" + interface.id().substr(interface.id().find('-') + 1); }
 };
 

@@ -4,6 +4,7 @@
 #include "control/api/ec2_actions.h"
 #include "control/api/ec2_underlay.h"
 #include "control/lifecycle/addresses.h"
+#include "control/store/interface_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
 

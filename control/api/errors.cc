@@ -22,6 +22,8 @@ ErrorName error_name(RefusalKind kind) {
       return {.status = 413, .type = "RequestTooLargeException"};
     case RefusalKind::kTooManyRequests:
       return {.status = 429, .type = "TooManyRequestsException"};
+    case RefusalKind::kNotReady:
+      return {.status = 502, .type = "ResourceNotReadyException"};
     case RefusalKind::kUnavailable:
       return {.status = 503, .type = "ServiceException"};
     case RefusalKind::kUnknownOperation:

@@ -139,6 +139,25 @@ FunctionChanges read_changes(const Json& body, TimePoint now) {
   return changes;
 }
 
+bool asks_to_publish(const Json& body) {
+  Fields fields(body);
+  return fields.flag("Publish");
+}
+
+PublishRequest read_publish_request(const Json& body) {
+  Fields fields(body);
+  PublishRequest request{.code_sha256 = fields.text("CodeSha256", ""),
+                         .revision = fields.text("RevisionId", ""),
+                         .own_revision = random_uuid(),
+                         .description = {}};
+  if (fields.has("Description")) request.description = fields.text("Description");
+  return request;
+}
+
+std::string version_text(std::uint32_t version) {
+  return version == 0 ? "$LATEST" : std::to_string(version);
+}
+
 std::vector<std::string> command_of(const Function& function) {
   const auto found = function.settings.environment.find(kCommandVariable);
   return found == function.settings.environment.end() ? std::vector<std::string>() : parse_command(found->second);
@@ -161,7 +180,7 @@ Json to_json(const FunctionView& view) {
       {"CodeSize", settings.code_size},
       {"CodeSha256", settings.code_sha256},
       {"LastModified", lambda_time(settings.last_modified)},
-      {"Version", "$LATEST"},
+      {"Version", version_text(function.version)},
       {"RevisionId", settings.revision},
       {"PackageType", "Zip"},
       {"Architectures", {"x86_64"}},

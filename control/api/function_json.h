@@ -19,8 +19,14 @@ inline constexpr const char* kCommandVariable = "HYPERNAT_COMMAND";
 
 /// A new function of this account.
 Function read_function(const std::string& account, const nlohmann::json& body, TimePoint now);
+/// Whether CreateFunction is to publish a version at once.
+bool asks_to_publish(const nlohmann::json& body);
 /// What UpdateFunctionConfiguration changes.
 FunctionChanges read_changes(const nlohmann::json& body, TimePoint now);
+/// What PublishVersion asks for.
+PublishRequest read_publish_request(const nlohmann::json& body);
+/// As AWS says it: "$LATEST" or a number.
+std::string version_text(std::uint32_t version);
 /// Refuses a name that is not AWS's [a-zA-Z0-9-_]{1,64}.
 void check_function_name(const std::string& name);
 

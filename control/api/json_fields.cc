@@ -74,6 +74,13 @@ std::string Fields::text(const std::string& name, const std::string& otherwise) 
   return has(name) ? text(name) : otherwise;
 }
 
+bool Fields::flag(const std::string& name) {
+  if (!has(name)) return false;
+  const auto& value = member(name, "true or false");
+  if (!value.is_boolean()) throw unexpected(path(name), quote(value), "true or false");
+  return value.get<bool>();
+}
+
 std::int64_t Fields::number(const std::string& name, NumberRange range) {
   const auto expected = "a whole number from " + std::to_string(range.least) + " to " + std::to_string(range.most);
   const auto& value = member(name, expected);

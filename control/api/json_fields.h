@@ -36,6 +36,8 @@ class Fields {
 
   std::string text(const std::string& name);
   std::string text(const std::string& name, const std::string& otherwise);
+  /// False when absent.
+  bool flag(const std::string& name);
   std::int64_t number(const std::string& name, NumberRange range);
   std::int64_t number(const std::string& name, NumberRange range, std::int64_t otherwise);
   Ipv4Address address(const std::string& name);

@@ -1,4 +1,6 @@
-// The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, UpdateCode, Delete and Invoke.
+// The verbs of AWS Lambda that there are: Create, Get, List, UpdateConfiguration, UpdateCode, Delete and Invoke; those
+// of versions are in version_api.cc.
+#include <charconv>
 #include <regex>
 
 #include "config/json.h"
@@ -19,6 +21,7 @@ using Json = nlohmann::json;
 constexpr const char* kService = "lambda";
 constexpr int kMostInvocations = 256;
 constexpr std::uint32_t kFunctionsPerPage = 50;  // AWS's
+constexpr std::uint32_t kMostVersions = UINT32_MAX;
 
 std::string value(const std::map<std::string, std::string>& map, const std::string& name) {
   const auto found = map.find(name);
@@ -31,7 +34,7 @@ std::map<std::string, std::string> environment_of(const Function& function, cons
   environment.erase(kCommandVariable);
   environment["AWS_REGION"] = region;
   environment["AWS_LAMBDA_FUNCTION_NAME"] = function.name;
-  environment["AWS_LAMBDA_FUNCTION_VERSION"] = "$LATEST";
+  environment["AWS_LAMBDA_FUNCTION_VERSION"] = version_text(function.version);
   environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = std::to_string(function.settings.memory_megabytes);
   return environment;
 }
@@ -65,7 +68,7 @@ std::string error_payload(const InvocationResult& result, const Function& functi
 
 ApiResponse invocation_response(const InvocationResult& result, const Function& function, const ApiRequest& request) {
   ApiResponse response{.status = 200,
-                       .headers = {{"X-Amz-Executed-Version", "$LATEST"}},
+                       .headers = {{"X-Amz-Executed-Version", version_text(function.version)}},
                        .content_type = "application/json",
                        .body = {}};
   if (value(request.headers, "x-amz-log-type") == "Tail")
@@ -121,23 +124,69 @@ FunctionView Api::view(Controller::Lifecycle& lifecycle, const Function& functio
           .state_reason = lifecycle.functions.state_reason(function, lifecycle.live)};
 }
 
-// A name, "account:function:name", or the whole ARN; a qualifier may only be $LATEST.
+namespace {
+
+// "$LATEST" or the number of a version; there are no aliases.
+std::optional<std::uint32_t> parse_qualifier(const std::string& qualifier) {
+  if (qualifier == "$LATEST") return 0;
+  std::uint32_t version = 0;
+  const char* end = qualifier.data() + qualifier.size();
+  const auto [stop, error] = std::from_chars(qualifier.data(), end, version);
+  if (error != std::errc{} || stop != end || version == 0) return std::nullopt;
+  return version;
+}
+
+}  // namespace
+
+// A name, "account:function:name", or the whole ARN, each with a version behind it or not.
 Api::FunctionName Api::resolve(const std::string& account, const std::string& identifier) const {
   static const std::regex kArn(
-      R"((?:arn:aws[a-z-]*:lambda:([a-z0-9-]+):)?(\d{12}):function:([a-zA-Z0-9_-]{1,64})(?::(\$LATEST|[a-zA-Z0-9_-]+))?)");
-  FunctionName name{.account = account, .name = identifier};
+      R"((?:(?:arn:aws[a-z-]*:lambda:([a-z0-9-]+):)?(\d{12}):function:)?([a-zA-Z0-9_-]{1,64})(?::(\$LATEST|[a-zA-Z0-9_-]+))?)");
+  FunctionName name{.account = account, .name = identifier, .version = {}};
   std::smatch match;
   if (identifier.size() <= 256 && std::regex_match(identifier, match, kArn)) {
-    if (match[2] != account)
+    if (match[2].matched && match[2] != account)
       throw Refusal(RefusalKind::kAccessDenied,
                     "Found the function of account " + match[2].str() + " in a request of account " + account);
     if (match[1].matched && match[1] != settings_.region)
       throw not_found("Function not found: " + identifier + "; this is region " + settings_.region);
-    if (match[4].matched && match[4] != "$LATEST") throw not_found("Function not found: " + identifier);
+    if (match[4].matched) {
+      name.version = parse_qualifier(match[4]);
+      if (!name.version) throw not_found("Function not found: " + identifier);
+    }
     name.name = match[3];
   }
   check_function_name(name.name);
   return name;
+}
+
+Api::FunctionName Api::resolve(const std::string& account, const std::string& identifier,
+                               const std::string& qualifier) const {
+  auto name = resolve(account, identifier);
+  if (qualifier.empty()) return name;
+  const auto version = parse_qualifier(qualifier);
+  if (!version) throw not_found("Function not found: " + name.name + ":" + qualifier);
+  if (name.version && name.version != version)
+    throw invalid_parameter("The derived qualifier from the function name does not match the specified qualifier.");
+  name.version = version;
+  return name;
+}
+
+template <class Work>
+auto Api::with_invocable(const FunctionName& name, Work work) {
+  try {
+    return controller_.read([&](Controller::Lifecycle& lifecycle) {
+      const auto function = lifecycle.functions.invocable(name.account, name.version_name(), lifecycle.live);
+      lifecycle.idling.note_use(function, lifecycle.now);
+      return work(lifecycle, function);
+    });
+  } catch (const Refusal& refusal) {
+    if (refusal.kind() != RefusalKind::kNotReady) throw;
+    controller_.change([&](Controller::Lifecycle& lifecycle) {
+      lifecycle.functions.revive(name.account, name.version_name(), lifecycle.now);
+    });
+    throw;
+  }
 }
 
 ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
@@ -146,43 +195,58 @@ ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
     if (request.method == "GET") return list_functions(request);
     throw unknown_operation(request);
   }
-  const auto name = resolve(account_of(request, kService), parts[2]);
-  if (const auto qualifier = value(request.query, "Qualifier"); !qualifier.empty() && qualifier != "$LATEST")
-    throw not_found("Function not found: " + name.name + ":" + qualifier + "; only $LATEST is kept");
-  return function(request, name, {parts.begin() + 3, parts.end()});
+  return function(request, resolve(account_of(request, kService), parts[2], value(request.query, "Qualifier")),
+                  {parts.begin() + 3, parts.end()});
 }
 
 ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, const PathParts& rest) {
   const auto show = [&] {
     return controller_.read([&](Controller::Lifecycle& lifecycle) {
-      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name)));
+      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name, name.version.value_or(0))));
     });
   };
   const auto& method = request.method;
   const std::string what = rest.empty() ? "" : rest.front();
   if (rest.size() > 1) throw unknown_operation(request);
   if (what.empty() && method == "GET") return answer(200, {{"Configuration", show()}, {"Code", Json::object()}});
+  if (method == "PUT" && name.version.value_or(0) != 0)
+    throw invalid_parameter("FunctionName: found version " + version_text(*name.version) +
+                            ", which nothing changes any more; expected a function or its $LATEST");
   if (what == "code" && method == "PUT") return update_code(request, name);
   if (what == "configuration" && method == "GET") return answer(200, show());
-  if (what == "configuration" && method == "PUT") {
-    const auto body = parse_body(request.body);
-    return answer(200, controller_.change([&](Controller::Lifecycle& lifecycle) {
-      const auto changes = read_changes(body, lifecycle.now);
-      return to_json(view(lifecycle, lifecycle.functions.update(name.account, name.name, changes, lifecycle.now)));
-    }));
-  }
-  if (what.empty() && method == "DELETE") {
-    const auto arn = controller_.change([&](Controller::Lifecycle& lifecycle) {
-      const auto function = lifecycle.functions.function(name.account, name.name);
-      lifecycle.functions.erase(name.account, name.name, lifecycle.now);
-      erase_unused_code(lifecycle.database);
-      return function_arn(settings_.region, function);
-    });
-    pool_.retire(arn);
-    return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
-  }
+  if (what == "configuration" && method == "PUT") return update_function(request, name);
+  if (what.empty() && method == "DELETE") return erase_function(name);
+  if (what == "versions") return versions(request, name);
   if (what == "invocations" && method == "POST") return invoke_function(request, name);
   throw unknown_operation(request);
+}
+
+ApiResponse Api::update_function(const ApiRequest& request, const FunctionName& name) {
+  const auto body = parse_body(request.body);
+  return answer(200, controller_.change([&](Controller::Lifecycle& lifecycle) {
+    const auto changes = read_changes(body, lifecycle.now);
+    return to_json(view(lifecycle, lifecycle.functions.update(name.account, name.name, changes, lifecycle.now)));
+  }));
+}
+
+ApiResponse Api::erase_function(const FunctionName& name) {
+  if (name.version == 0U) throw invalid_parameter("$LATEST version cannot be deleted without deleting the function.");
+  std::vector<std::string> arns;
+  controller_.change([&](Controller::Lifecycle& lifecycle) {
+    arns.clear();
+    if (name.version) {
+      arns.push_back(
+          function_arn(settings_.region, lifecycle.functions.function(name.account, name.name, *name.version)));
+      lifecycle.functions.erase_version(name.account, name.name, *name.version);
+    } else {
+      for (const auto& each : list_versions(lifecycle.database, name.account, name.name, -1, kMostVersions))
+        arns.push_back(function_arn(settings_.region, each));
+      lifecycle.functions.erase(name.account, name.name);
+    }
+    erase_unused_code(lifecycle.database);
+  });
+  for (const auto& arn : arns) pool_.retire(arn);
+  return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
 }
 
 ApiResponse Api::create_function(const ApiRequest& request) {
@@ -192,22 +256,33 @@ ApiResponse Api::create_function(const ApiRequest& request) {
   welcome(account);
   return answer(201, controller_.change([&](Controller::Lifecycle& lifecycle) {
     auto function = read_function(account, body, lifecycle.now);
-    function.name = resolve(account, function.name).name;
-    const auto created = lifecycle.functions.create(std::move(function), lifecycle.now);
+    const auto name = resolve(account, function.name);
+    if (name.version) throw invalid_parameter("FunctionName: found \"" + function.name + "\"; expected no version");
+    function.name = name.name;
+    const auto created = asks_to_publish(body) ? lifecycle.functions.create_published(function, lifecycle.now)
+                                               : lifecycle.functions.create(function, lifecycle.now);
     if (!code.empty()) put_code(lifecycle.database, created.settings.code_sha256, code);
     return to_json(view(lifecycle, created));
   }));
 }
 
+std::uint32_t most_items(const ApiRequest& request) {
+  const auto wanted = value(request.query, "MaxItems");
+  if (wanted.empty()) return kFunctionsPerPage;
+  if (wanted.size() > 5 || wanted.find_first_not_of("0123456789") != std::string::npos || std::stoul(wanted) < 1 ||
+      std::stoul(wanted) > 10'000)
+    throw invalid_parameter("MaxItems: found \"" + wanted + "\"; expected 1 to 10000");
+  return static_cast<std::uint32_t>(std::stoul(wanted));
+}
+
 ApiResponse Api::list_functions(const ApiRequest& request) {
   const auto account = account_of(request, kService);
-  std::uint32_t most = kFunctionsPerPage;
-  if (const auto wanted = value(request.query, "MaxItems"); !wanted.empty()) {
-    if (wanted.size() > 5 || wanted.find_first_not_of("0123456789") != std::string::npos || std::stoul(wanted) < 1 ||
-        std::stoul(wanted) > 10'000)
-      throw invalid_parameter("MaxItems: found \"" + wanted + "\"; expected 1 to 10000");
-    most = static_cast<std::uint32_t>(std::stoul(wanted));
+  if (const auto wanted = value(request.query, "FunctionVersion"); wanted == "ALL") {
+    return list_all_versions(request, account);
+  } else if (!wanted.empty()) {
+    throw invalid_parameter("FunctionVersion: found \"" + wanted + "\"; expected ALL");
   }
+  const auto most = most_items(request);
   const auto after = value(request.query, "Marker");
   return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
     // One more than the page tells whether there is another.
@@ -227,9 +302,9 @@ ApiResponse Api::invoke_function(const ApiRequest& request, const FunctionName& 
   if (!type.empty() && type != "RequestResponse" && type != "DryRun")
     throw invalid_parameter("X-Amz-Invocation-Type: found \"" + type + "\"; expected RequestResponse or DryRun");
   Function function;
-  const auto place = controller_.read([&](Controller::Lifecycle& lifecycle) {
-    function = lifecycle.functions.invocable(name.account, name.name, lifecycle.live);
-    return lifecycle.placement.choose(function, lifecycle.now);
+  const auto place = with_invocable(name, [&](Controller::Lifecycle& lifecycle, const Function& found) {
+    function = found;
+    return lifecycle.placement.choose(found);
   });
   if (type == "DryRun") return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
 
@@ -257,12 +332,7 @@ ApiResponse Api::place(const ApiRequest& request) {
   fields.finish();
   if (!config::is_account(account)) throw unexpected("Account", '"' + account + '"', "12 decimal digits");
   const auto name = resolve(account, identifier);
-  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
-    // A lease brings its own mapping, so the function's need not be active.
-    const auto function = lease.empty() ? lifecycle.functions.invocable(name.account, name.name, lifecycle.live)
-                                        : lifecycle.functions.function(name.account, name.name);
-    const auto place = lease.empty() ? lifecycle.placement.choose(function, lifecycle.now)
-                                     : lifecycle.placement.choose(lease_for(lifecycle, lease, function), lifecycle.now);
+  const auto describe = [&](const Place& place, const Function& function) {
     return Json{{"WorkerHost", place.host.name},
                 {"Socket", place.host.socket},
                 {"Mapping", place.mapping},
@@ -271,6 +341,15 @@ ApiResponse Api::place(const ApiRequest& request) {
                 {"Command", command_of(function)},
                 {"TimeoutSeconds", function.settings.timeout_seconds},
                 {"Environment", environment_of(function, settings_.region)}};
+  };
+  if (lease.empty())
+    return answer(200, with_invocable(name, [&](Controller::Lifecycle& lifecycle, const Function& function) {
+                    return describe(lifecycle.placement.choose(function), function);
+                  }));
+  // A lease brings its own mapping, so the function's need not be active.
+  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
+    const auto function = lifecycle.functions.function(name.account, name.name);
+    return describe(lifecycle.placement.choose(lease_for(lifecycle, lease, function)), function);
   }));
 }
 

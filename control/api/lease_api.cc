@@ -87,7 +87,7 @@ ApiResponse Api::leases(const ApiRequest& request, const PathParts& rest) {
                            [&](Lifecycle& lifecycle) { return lease_view(lifecycle, lifecycle.leases.lease(*uid)); })));
   if (request.method != "DELETE") throw unknown_operation(request);
   // Gone is what was asked for, whoever made it so: a caller that got no answer asks again.
-  controller_.change([&](Lifecycle& lifecycle) { lifecycle.leases.erase(*uid, lifecycle.now); });
+  controller_.change([&](Lifecycle& lifecycle) { lifecycle.leases.erase(*uid); });
   return {.status = 204, .headers = {}, .content_type = {}, .body = {}};
 }
 

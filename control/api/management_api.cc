@@ -10,6 +10,7 @@
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
 #include "control/store/host_store.h"
+#include "control/store/interface_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
 
@@ -150,12 +151,16 @@ Json mapping_json(Lifecycle& lifecycle, const Mapping& mapping) {
               {"Functions", referring_functions(lifecycle.database, mapping.uid)}};
   if (!mapping.reason_code.empty()) object["StateReasonCode"] = mapping.reason_code;
   if (mapping.lease != 0) object["Lease"] = lease_id(mapping.lease);
+  if (const auto wanted = find_wanted_interface(lifecycle.database, mapping.uid))
+    object["Wanted"] = {{"InterfaceId", interface_id(wanted->uid)},
+                        {"StateReasonCode", wanted->reason_code.empty() ? "Creating" : wanted->reason_code},
+                        {"StateReason", wanted->reason}};
   return object;
 }
 
 Json host_json(Lifecycle& lifecycle, const WorkerHost& host) {
   auto object = to_json(host);
-  object["Live"] = lifecycle.hosts.is_live(host.name, lifecycle.now);
+  object["Live"] = lifecycle.hosts.is_live(host.name);
   return object;
 }
 
@@ -192,6 +197,7 @@ ApiResponse Api::management(const ApiRequest& request, const PathParts& parts) {
   if (what == "accounts") return account_objects(request, rest.front(), {rest.begin() + 1, rest.end()});
   if (what == "worker-hosts") return worker_hosts(request, rest);
   if (what == "leases") return leases(request, rest);
+  if (what == "provisioning-failures") return provisioning_failures(request, rest);
   if (what == "placements" && rest.empty() && request.method == "POST") return place(request);
   if (!rest.empty() || request.method != "GET") throw unknown_operation(request);
   if (what == "mappings") return mappings();
@@ -233,7 +239,7 @@ ApiResponse Api::worker_hosts(const ApiRequest& request, const PathParts& rest) 
   const auto body = parse_body(request.body);
   return answer(controller_.change([&](Lifecycle& lifecycle) {
     Fields fields(body);
-    return host_json(lifecycle, lifecycle.hosts.renew(read_worker_host(name, fields), lifecycle.now));
+    return host_json(lifecycle, lifecycle.hosts.renew(read_worker_host(name, fields)));
   }));
 }
 
@@ -277,7 +283,8 @@ ApiResponse Api::status() {
                 {"PublishedBytes", lifecycle.published.bytes},
                 {"Dataplanes", dataplanes},
                 {"WorkerHosts", hosts},
-                {"Functions", count(lifecycle.database, "functions")},
+                {"Functions", count(lifecycle.database, "functions WHERE version = 0")},
+                {"Versions", count(lifecycle.database, "functions WHERE version > 0")},
                 {"Mappings", count(lifecycle.database, "mappings")},
                 {"Interfaces", count(lifecycle.database, "interfaces")},
                 {"Leases", count(lifecycle.database, "leases")}};

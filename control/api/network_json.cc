@@ -287,11 +287,25 @@ Json to_json(const WorkerHost& host) {
           {"Slots", host.slots}};
 }
 
+// As a client of AWS would expect it, beside those that leave, which AWS does not show.
+static const char* interface_state(InterfaceState state) {
+  switch (state) {
+    case InterfaceState::kPublishing:
+      return "Pending";
+    case InterfaceState::kActive:
+      return "Active";
+    case InterfaceState::kLeaving:
+    case InterfaceState::kDraining:
+      return "Draining";
+  }
+  return "";
+}
+
 Json to_json(const Interface& interface) {
   return {{"Id", interface.id()},
           {"Address", to_string(interface.address)},
           {"Mac", to_string(interface.mac())},
-          {"State", interface.is_active ? "Active" : "Pending"}};
+          {"State", interface_state(interface.state)}};
 }
 
 }  // namespace hypernat::control

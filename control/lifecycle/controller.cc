@@ -1,5 +1,6 @@
 #include "control/lifecycle/controller.h"
 
+#include <algorithm>
 #include <system_error>
 
 namespace hypernat::control {
@@ -11,6 +12,10 @@ constexpr unsigned kLooksBetweenComparisons = 20;
 // While more interfaces are due than one round makes, a table is published once in so many rounds.
 constexpr unsigned kRoundsBetweenTables = 10;
 
+std::optional<TimePoint> earliest(std::optional<TimePoint> a, std::optional<TimePoint> b) {
+  return a && b ? std::min(*a, *b) : a ? a : b;
+}
+
 }  // namespace
 
 Controller::Controller(const Parts& parts)
@@ -19,29 +24,41 @@ Controller::Controller(const Parts& parts)
       clock_(parts.clock),
       settings_(parts.settings),
       networks_(database_),
-      mappings_({.database = database_, .settings = settings_, .provisioner = parts.provisioner, .journal = journal_}),
-      hosts_({.database = database_, .settings = settings_, .journal = journal_}, clock_.now()),
+      mappings_({.database = database_,
+                 .settings = settings_,
+                 .provisioner = parts.provisioner,
+                 .journal = journal_,
+                 .clock = clock_}),
+      hosts_({.database = database_, .settings = settings_, .journal = journal_, .clock = clock_}),
       leases_({.database = database_, .mappings = mappings_, .hosts = hosts_, .journal = journal_}),
       functions_({.database = database_, .mappings = mappings_, .leases = leases_, .journal = journal_}),
+      idling_({.database = database_, .settings = settings_, .journal = journal_}),
+      scaling_({.database = database_,
+                .settings = settings_,
+                .mappings = mappings_,
+                .provisioner = parts.provisioner,
+                .journal = journal_}),
       placement_(database_, hosts_),
       publisher_(database_, store_),
       group_commit_(mutex_, [this](const GroupCommit::Group& group) { commit(group); }) {}
 
 Controller::Lifecycle Controller::now() {
-  const auto time = clock_.now();
+  const auto wall = clock_.wall();
   return {.database = database_,
           .networks = networks_,
           .mappings = mappings_,
           .leases = leases_,
           .functions = functions_,
+          .idling = idling_,
           .hosts = hosts_,
           .placement = placement_,
           .statuses = statuses_,
-          .live = live_dataplanes(statuses_, time),
+          .live = live_dataplanes(statuses_, wall),
           .store_problem = store_problem_,
           .published = publisher_.published(),
           .settings = settings_,
-          .now = time};
+          .now = clock_.now(),
+          .wall = wall};
 }
 
 void Controller::perform(const Work& work) {
@@ -92,21 +109,26 @@ bool Controller::settle_once() {
     const auto before = database_.total_changes();
     transact([this](Lifecycle& lifecycle) {
       lifecycle.leases.expire(lifecycle.now);
+      lifecycle.idling.retire(lifecycle.now);
       lifecycle.mappings.remove_due(lifecycle.now);
-      next_due_ = lifecycle.mappings.allot_due(lifecycle.now);
+      next_due_ = earliest(lifecycle.mappings.allot_due(lifecycle.moment()), scaling_.allot_due(lifecycle.moment()));
       lifecycle.leases.follow();
     });
     // A table with a thousand of ten thousand new interfaces would be out of date at once; but none at all is worse.
     const bool is_more_due = next_due_ && *next_due_ <= clock_.now();
     unpublished_rounds_ = is_more_due ? unpublished_rounds_ + 1 : 0;
     if (is_more_due && unpublished_rounds_ % kRoundsBetweenTables != 0) return true;
-    publisher_.publish(lock, clock_.now());
+    publisher_.publish(lock, clock_.wall());
     store_problem_ = publisher_.problem();
     transact([this](Lifecycle& lifecycle) {
       if (publisher_.is_in_store()) lifecycle.leases.mark_published(lifecycle.now);
-      lifecycle.mappings.activate(lifecycle.live, lifecycle.now);
-      lifecycle.functions.follow();
+      lifecycle.mappings.confirm(lifecycle.live, lifecycle.moment());
+      lifecycle.functions.follow(lifecycle.now);
       lifecycle.leases.follow();
+      lifecycle.idling.write_down(lifecycle.now);
+      if (judged_looks_ != looks_) scaling_.judge(lifecycle.live, lifecycle.moment());
+      judged_looks_ = looks_;
+      scaling_.remove_drained(statuses_, lifecycle.wall);
     });
     return before != database_.total_changes();
   } catch (const DatabaseError& error) {
@@ -127,8 +149,14 @@ void Controller::beat() {
 
 std::optional<std::chrono::milliseconds> Controller::until_due() {
   const std::lock_guard lock(mutex_);
-  if (!next_due_) return std::nullopt;
-  return *next_due_ - clock_.now();
+  const auto due = earliest(next_due_, idling_.next_due());
+  if (!due) return std::nullopt;
+  return clock_.real(*due - clock_.now());
+}
+
+void Controller::write_down() {
+  const std::lock_guard lock(mutex_);
+  transact([](Lifecycle& lifecycle) { lifecycle.idling.write_down_at_once(lifecycle.now); });
 }
 
 void Controller::look_at_dataplanes() {
@@ -145,7 +173,7 @@ void Controller::look_at_dataplanes() {
   if (problem.empty()) statuses_ = std::move(statuses);
   status_problem_ = std::move(problem);
   std::set<std::string> live;
-  for (const auto& status : live_dataplanes(statuses_, clock_.now())) live.insert(status.node);
+  for (const auto& status : live_dataplanes(statuses_, clock_.wall())) live.insert(status.node);
   for (const auto& node : live)
     if (!live_nodes_.contains(node)) log_line("data plane " + node + " is alive");
   for (const auto& node : live_nodes_)

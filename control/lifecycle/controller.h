@@ -3,9 +3,9 @@
 // Whatever changes runs in `change`, in a transaction that it may share with what changes at the same time. Afterwards,
 // and on every beat, somebody settles: takes everything that has become possible one step further until nothing moves:
 // interfaces that have been made, tables to publish, mappings that every live data plane holds, functions that follow
-// them. All of it is found in the database, so a start is a beat like any other and a crash at any instant needs no
-// repair. Settling has the lock for its steps in the database only, and for a bounded number of rows at a time; tables
-// are written and published without it.
+// them or that nobody uses. All of it is found in the database, so a start is a beat like any other and a crash at any
+// instant needs no repair. Settling has the lock for its steps in the database only, and for a bounded number of rows
+// at a time; tables are written and published without it.
 #pragma once
 
 #include <chrono>
@@ -20,12 +20,14 @@
 #include "config/store.h"
 #include "control/lifecycle/functions.h"
 #include "control/lifecycle/group_commit.h"
+#include "control/lifecycle/idling.h"
 #include "control/lifecycle/journal.h"
 #include "control/lifecycle/leases.h"
 #include "control/lifecycle/mappings.h"
 #include "control/lifecycle/networks.h"
 #include "control/lifecycle/placement.h"
 #include "control/lifecycle/publisher.h"
+#include "control/lifecycle/scaling.h"
 #include "control/lifecycle/settings.h"
 #include "control/lifecycle/worker_hosts.h"
 #include "control/provisioning/provisioner.h"
@@ -50,6 +52,7 @@ class Controller {
     Mappings& mappings;
     Leases& leases;
     Functions& functions;
+    Idling& idling;
     WorkerHosts& hosts;
     Placement& placement;
     const std::vector<config::DataplaneStatus>& statuses;  ///< as of the last beat
@@ -57,7 +60,9 @@ class Controller {
     const std::string& store_problem;                      ///< empty: the store holds the database's content
     const Published& published;
     const Settings& settings;
-    TimePoint now;
+    TimePoint now;   ///< in the life cycle's time
+    TimePoint wall;  ///< by everybody else's clock
+    Moment moment() const { return {.now = now, .wall = wall}; }
   };
 
   explicit Controller(const Parts& parts);
@@ -97,6 +102,8 @@ class Controller {
   void beat();
   /// How long until something is due that no change and no data plane will tell of; nothing: no such thing is known.
   std::optional<std::chrono::milliseconds> until_due();
+  /// What is known and not written down yet is: before an orderly end.
+  void write_down();
 
  private:
   using Work = std::function<void(Lifecycle&)>;
@@ -119,6 +126,8 @@ class Controller {
   WorkerHosts hosts_;
   Leases leases_;
   Functions functions_;
+  Idling idling_;
+  Scaling scaling_;
   Placement placement_;
   Publisher publisher_;
   std::function<void()> changed_;
@@ -131,6 +140,7 @@ class Controller {
   std::set<std::string> live_nodes_;
   std::string status_problem_;
   unsigned looks_ = 0;
+  unsigned judged_looks_ = 0;  ///< how many of them have been compared with what mappings have
 };
 
 }  // namespace hypernat::control

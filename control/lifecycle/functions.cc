@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "config/functions_config.h"
 #include "control/lifecycle/refusal.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
@@ -12,19 +11,14 @@ namespace hypernat::control {
 namespace {
 
 constexpr std::uint32_t kMostFunctionsAtATime = 1000;
+constexpr const char* kCreating = "Creating";
 constexpr const char* kCreatingReason = "The function is being created.";
-
-bool is_empty(const FunctionNetwork& network) {
-  return network.subnets.empty() && network.groups.empty();
-}
+constexpr const char* kRestoring = "Restoring";
+constexpr const char* kRestoringReason = "The function is being restored.";
 
 bool same_sets(const FunctionNetwork& a, const FunctionNetwork& b) {
   const auto set = [](const std::vector<std::string>& ids) { return std::set<std::string>(ids.begin(), ids.end()); };
   return set(a.subnets) == set(b.subnets) && set(a.groups) == set(b.groups);
-}
-
-std::string label(const Function& function) {
-  return "function " + function.name + " of " + function.account;
 }
 
 const Mapping* first_failed(const std::vector<Mapping>& mappings) {
@@ -40,67 +34,33 @@ bool all_active(const std::vector<Mapping>& mappings) {
 
 }  // namespace
 
+std::string label(const Function& function) {
+  return "function " + function.name + " of " + function.account +
+         (function.version == 0 ? "" : ", version " + std::to_string(function.version) + ",");
+}
+
 std::string function_arn(const std::string& region, const Function& function) {
-  return "arn:aws:lambda:" + region + ":" + function.account + ":function:" + function.name;
+  return "arn:aws:lambda:" + region + ":" + function.account + ":function:" + function.name +
+         (function.version == 0 ? "" : ":" + std::to_string(function.version));
 }
 
-Function Functions::function(const std::string& account, const std::string& name) {
-  if (auto found = find_function(parts_.database, account, name)) return *found;
-  throw not_found("Function not found: " + name + " of account " + account);
+Function Functions::function(const std::string& account, const std::string& name, std::uint32_t version) {
+  if (auto found = find_function(parts_.database, account, name, version)) return *found;
+  throw not_found("Function not found: " + name + (version == 0 ? "" : ":" + std::to_string(version)) + " of account " +
+                  account);
 }
 
-Function Functions::invocable(const std::string& account, const std::string& name,
+Function Functions::invocable(const std::string& account, const VersionName& name,
                               const std::vector<config::DataplaneStatus>& live) {
-  auto found = function(account, name);
+  auto found = function(account, name.function, name.version);
   if (found.state == FunctionState::kActive) return found;
+  if (found.state == FunctionState::kInactive)
+    throw Refusal(RefusalKind::kNotReady,
+                  "The function is inactive and its VPC connection is no longer available. Wait for the VPC connection "
+                  "to reestablish and try again.");
   const auto reason = state_reason(found, live);
   throw conflict("The operation cannot be performed at this time. The function is currently in the following state: " +
                  to_string(found.state) + (reason.empty() ? "" : " (" + reason + ")"));
-}
-
-std::vector<NetworkConfiguration> Functions::resolve(const std::string& account, const FunctionNetwork& network) {
-  if (network.subnets.empty() != network.groups.empty())
-    throw invalid_parameter("VpcConfig: SecurityGroupIds and SubnetIds must coexist or be both empty list.");
-  if (network.subnets.size() > config::kMaxSubnetsPerFunction)
-    throw invalid_parameter("VpcConfig: found " + std::to_string(network.subnets.size()) +
-                            " SubnetIds; expected at most " + std::to_string(config::kMaxSubnetsPerFunction));
-  if (network.groups.size() > config::kMaxSecurityGroupsPerFunction)
-    throw invalid_parameter("VpcConfig: found " + std::to_string(network.groups.size()) +
-                            " SecurityGroupIds; expected at most " +
-                            std::to_string(config::kMaxSecurityGroupsPerFunction));
-  std::set<std::string> vpcs;
-  std::set<std::string> groups;
-  for (const auto& id : network.groups) {
-    const auto group = find_security_group(parts_.database, account, id);
-    if (!group)
-      throw invalid_parameter(
-          "Error occurred while DescribeSecurityGroups. EC2 Error Code: InvalidGroup.NotFound. EC2 "
-          "Error Message: The security group '" +
-          id + "' does not exist");
-    vpcs.insert(group->vpc);
-    groups.insert(id);
-  }
-  std::vector<NetworkConfiguration> configurations;
-  for (const auto& id : network.subnets) {
-    const auto subnet = find_subnet(parts_.database, account, id);
-    if (!subnet)
-      throw invalid_parameter(
-          "Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. EC2 "
-          "Error Message: The subnet ID '" +
-          id + "' does not exist");
-    vpcs.insert(subnet->vpc);
-    configurations.push_back({.account = account, .subnet = subnet->number, .groups = {groups.begin(), groups.end()}});
-  }
-  if (vpcs.size() > 1)
-    throw invalid_parameter("VpcConfig: found subnets and security groups of " + *vpcs.begin() + " and " +
-                            *std::next(vpcs.begin()) + "; expected all of one VPC");
-  return configurations;
-}
-
-std::string Functions::vpc_of(const std::string& account, const FunctionNetwork& network) {
-  if (network.subnets.empty()) return {};
-  const auto subnet = find_subnet(parts_.database, account, network.subnets.front());
-  return subnet ? subnet->vpc : std::string();
 }
 
 void Functions::refer(const Function& function, const std::vector<NetworkConfiguration>& network, NetworkRole role,
@@ -109,19 +69,24 @@ void Functions::refer(const Function& function, const std::vector<NetworkConfigu
     add_reference(parts_.database, function, parts_.mappings.acquire(configuration, now), role);
 }
 
+// From nothing that works, or nothing that is wanted any more, to what the network needs.
+void Functions::begin(Function& function, const std::vector<NetworkConfiguration>& network, TimePoint now) {
+  const bool needs_network = !network.empty();
+  function.state = needs_network ? FunctionState::kPending : FunctionState::kActive;
+  function.reason_code = needs_network ? kCreating : "";
+  function.reason = needs_network ? kCreatingReason : "";
+  function.used_at = needs_network ? std::optional(now) : std::nullopt;
+  put(parts_.database, function);
+  refer(function, network, NetworkRole::kCurrent, now);
+  parts_.journal.note(label(function) + " is " + to_string(function.state));
+}
+
 Function Functions::create(Function function, TimePoint now) {
   if (!find_account(parts_.database, function.account))
     throw Refusal(RefusalKind::kAccessDenied, "The account " + function.account + " does not exist");
   if (find_function(parts_.database, function.account, function.name))
     throw conflict("Function already exist: " + function.name);
-  const auto network = resolve(function.account, function.network);
-  const bool needs_network = !network.empty();
-  function.state = needs_network ? FunctionState::kPending : FunctionState::kActive;
-  function.reason_code = needs_network ? "Creating" : "";
-  function.reason = needs_network ? kCreatingReason : "";
-  put(parts_.database, function);
-  refer(function, network, NetworkRole::kCurrent, now);
-  parts_.journal.note(label(function) + " is " + to_string(function.state));
+  begin(function, resolve(function.account, function.network), now);
   return function;
 }
 
@@ -144,35 +109,48 @@ Function Functions::update(const std::string& account, const std::string& name, 
 
 void Functions::change_network(Function& function, const FunctionNetwork& network, TimePoint now) {
   const auto resolved = resolve(function.account, network);
-  const bool has_failed = function.state == FunctionState::kFailed;
-  if (!has_failed && same_sets(network, function.network)) {
+  const bool works = function.state == FunctionState::kActive;
+  if (function.state != FunctionState::kFailed && same_sets(network, function.network)) {
     function.network = network;
     return;
   }
-  if (is_empty(network) || has_failed) {
+  if (network.is_empty() || !works) {
     // Nothing that works has to be kept until something better does.
     drop_references(parts_.database, function, NetworkRole::kCurrent);
-    refer(function, resolved, NetworkRole::kCurrent, now);
     function.network = network;
-    function.state = resolved.empty() ? FunctionState::kActive : FunctionState::kPending;
-    function.reason_code = resolved.empty() ? "" : "Creating";
-    function.reason = resolved.empty() ? "" : kCreatingReason;
-    parts_.journal.note(label(function) + " is " + to_string(function.state));
+    begin(function, resolved, now);
     return;
   }
   refer(function, resolved, NetworkRole::kNext, now);
   function.next_network = network;
   function.update_status = UpdateStatus::kInProgress;
-  function.update_reason_code = "Creating";
+  function.update_reason_code = kCreating;
   function.update_reason = "The function's network is being changed.";
   parts_.journal.note(label(function) + " is Active, its update InProgress");
 }
 
-void Functions::erase(const std::string& account, const std::string& name, TimePoint now) {
+void Functions::erase(const std::string& account, const std::string& name) {
   const auto found = function(account, name);
-  parts_.leases.erase_all(account, name, now);
+  parts_.leases.erase_all(account, name);
   erase_function(parts_.database, account, name);
   parts_.journal.note(label(found) + " is deleted");
+}
+
+void Functions::revive(const std::string& account, const VersionName& name, TimePoint now) {
+  auto found = function(account, name.function, name.version);
+  if (found.state != FunctionState::kInactive) return;
+  if (const auto failure = missing(account, found.network)) {
+    found.reason_code = failure->code;
+    found.reason = failure->reason;
+    put(parts_.database, found);
+    return;
+  }
+  found.state = FunctionState::kPending;
+  found.reason_code = kRestoring;
+  found.reason = kRestoringReason;
+  put(parts_.database, found);
+  refer(found, resolve(account, found.network), NetworkRole::kCurrent, now);
+  parts_.journal.note(label(found) + " is Pending: it is being restored");
 }
 
 std::vector<Mapping> Functions::mappings_of(const Function& function, NetworkRole role) {
@@ -182,27 +160,33 @@ std::vector<Mapping> Functions::mappings_of(const Function& function, NetworkRol
   return mappings;
 }
 
-void Functions::follow() {
+void Functions::follow(TimePoint now) {
   for (auto& function : take_functions_to_follow(parts_.database, kMostFunctionsAtATime)) {
     if (function.state == FunctionState::kPending)
-      follow_creation(function, mappings_of(function, NetworkRole::kCurrent));
+      follow_creation(function, mappings_of(function, NetworkRole::kCurrent), now);
     else if (function.update_status == UpdateStatus::kInProgress)
-      follow_update(function, mappings_of(function, NetworkRole::kNext));
+      follow_update(function, mappings_of(function, NetworkRole::kNext), now);
   }
 }
 
-void Functions::follow_creation(Function& function, const std::vector<Mapping>& mappings) {
+// What cannot be made leaves a new function Failed and one that was restored Inactive, for the next invocation to try.
+void Functions::follow_creation(Function& function, const std::vector<Mapping>& mappings, TimePoint now) {
   const auto* failed = first_failed(mappings);
   if (failed == nullptr && !all_active(mappings)) return;
-  function.state = failed == nullptr ? FunctionState::kActive : FunctionState::kFailed;
+  const bool was_restored = function.reason_code == kRestoring;
+  if (failed != nullptr && was_restored) drop_references(parts_.database, function, NetworkRole::kCurrent);
+  function.state = failed == nullptr ? FunctionState::kActive
+                   : was_restored    ? FunctionState::kInactive
+                                     : FunctionState::kFailed;
   function.reason_code = failed == nullptr ? "" : failed->reason_code;
   function.reason = failed == nullptr ? "" : failed->reason;
+  function.used_at = now;
   put(parts_.database, function);
   parts_.journal.note(label(function) + " is " + to_string(function.state) +
                       (function.reason.empty() ? "" : ": " + function.reason));
 }
 
-void Functions::follow_update(Function& function, const std::vector<Mapping>& mappings) {
+void Functions::follow_update(Function& function, const std::vector<Mapping>& mappings, TimePoint now) {
   const auto* failed = first_failed(mappings);
   if (failed == nullptr && !all_active(mappings)) return;
   if (failed == nullptr) {
@@ -212,6 +196,7 @@ void Functions::follow_update(Function& function, const std::vector<Mapping>& ma
     drop_references(parts_.database, function, NetworkRole::kNext);
   }
   function.next_network.reset();
+  function.used_at = function.network.is_empty() ? std::nullopt : std::optional(now);
   function.update_status = failed == nullptr ? UpdateStatus::kSuccessful : UpdateStatus::kFailed;
   function.update_reason_code = failed == nullptr ? "" : failed->reason_code;
   function.update_reason = failed == nullptr ? "" : failed->reason;

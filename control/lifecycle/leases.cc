@@ -18,9 +18,9 @@ std::string label(const Lease& lease) {
 
 }  // namespace
 
-Subnet Leases::choose_subnet(const Function& function, TimePoint now) {
+Subnet Leases::choose_subnet(const Function& function) {
   std::set<std::string> zones;
-  for (const auto& host : parts_.hosts.live(now)) zones.insert(host.zone);
+  for (const auto& host : parts_.hosts.live()) zones.insert(host.zone);
   std::vector<Subnet> all;
   std::vector<Subnet> near;
   for (const auto& id : function.network.subnets) {
@@ -41,7 +41,7 @@ Lease Leases::request(const LeaseRequest& request, TimePoint now) {
   const auto function = find_function(database, request.account, request.function);
   if (!function) throw not_found("Function not found: " + request.function + " of account " + request.account);
   const std::set<std::string> groups(function->network.groups.begin(), function->network.groups.end());
-  const auto subnet = choose_subnet(*function, now);
+  const auto subnet = choose_subnet(*function);
   Lease lease{.uid = take_uid(database),
               .account = request.account,
               .function = request.function,
@@ -69,22 +69,22 @@ LeasedInterface Leases::lease(std::uint64_t uid) {
   throw not_found("The lease " + lease_id(uid) + " does not exist; it was deleted, or has expired");
 }
 
-void Leases::end(const Lease& lease, const std::string& why, TimePoint now) {
-  parts_.mappings.discard(lease.mapping, now);
+void Leases::end(const Lease& lease, const std::string& why) {
+  parts_.mappings.discard(lease.mapping);
   erase_lease(parts_.database, lease.uid);
   parts_.journal.note(label(lease) + " " + why);
 }
 
-void Leases::erase(std::uint64_t uid, TimePoint now) {
-  if (const auto found = find_lease(parts_.database, uid)) end(found->lease, "is deleted", now);
+void Leases::erase(std::uint64_t uid) {
+  if (const auto found = find_lease(parts_.database, uid)) end(found->lease, "is deleted");
 }
 
-void Leases::erase_all(const std::string& account, const std::string& function, TimePoint now) {
-  for (const auto& lease : list_leases_of(parts_.database, account, function)) end(lease, "goes with it", now);
+void Leases::erase_all(const std::string& account, const std::string& function) {
+  for (const auto& lease : list_leases_of(parts_.database, account, function)) end(lease, "goes with it");
 }
 
 void Leases::expire(TimePoint now) {
-  for (const auto& lease : list_expired_leases(parts_.database, now)) end(lease, "has expired", now);
+  for (const auto& lease : list_expired_leases(parts_.database, now)) end(lease, "has expired");
 }
 
 void Leases::mark_published(TimePoint now) {
@@ -101,7 +101,7 @@ void Leases::follow() {
     if (mapping->state == MappingState::kFailed) {
       lease.reason_code = mapping->reason_code;
       lease.reason = mapping->reason;
-      parts_.mappings.discard(mapping->uid, mapping->since);
+      parts_.mappings.discard(mapping->uid);
     } else if (mapping->state == MappingState::kActive) {
       lease.active_at = mapping->since;
       if (!lease.published_at)

@@ -40,9 +40,9 @@ class Leases {
   /// Throws a Refusal when there is none.
   LeasedInterface lease(std::uint64_t uid);
   /// Ends a lease; one that is gone already stays so.
-  void erase(std::uint64_t uid, TimePoint now);
+  void erase(std::uint64_t uid);
   /// Ends every lease of a function.
-  void erase_all(const std::string& account, const std::string& function, TimePoint now);
+  void erase_all(const std::string& account, const std::string& function);
 
   /// Leases whose time has passed end.
   void expire(TimePoint now);
@@ -55,8 +55,8 @@ class Leases {
   std::string reason(const LeasedInterface& leased, const std::vector<config::DataplaneStatus>& live);
 
  private:
-  Subnet choose_subnet(const Function& function, TimePoint now);
-  void end(const Lease& lease, const std::string& why, TimePoint now);
+  Subnet choose_subnet(const Function& function);
+  void end(const Lease& lease, const std::string& why);
 
   Parts parts_;
   std::uint64_t turn_ = 0;

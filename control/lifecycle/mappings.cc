@@ -4,6 +4,8 @@
 
 #include "control/lifecycle/addresses.h"
 #include "control/store/counters.h"
+#include "control/store/function_store.h"
+#include "control/store/interface_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
 
@@ -12,10 +14,6 @@ namespace {
 
 constexpr int kBeatsOfLiveDataplane = 3;
 constexpr std::uint32_t kMostMappingsAtATime = 1000;
-
-bool holds(const config::DataplaneStatus& status, std::uint64_t epoch, std::uint64_t generation) {
-  return status.epoch == epoch && status.generation >= generation;
-}
 
 // The generation that every live data plane holds, or a later one; nothing when some has none of this epoch.
 std::optional<std::uint64_t> held_by_all(std::uint64_t epoch, const std::vector<config::DataplaneStatus>& live) {
@@ -30,19 +28,30 @@ std::optional<std::uint64_t> held_by_all(std::uint64_t epoch, const std::vector<
 // Where a mapping stands, told from its interfaces alone.
 MappingState state_of(const std::vector<Interface>& interfaces) {
   if (interfaces.empty()) return MappingState::kProvisioning;
-  const bool any_active =
-      std::any_of(interfaces.begin(), interfaces.end(), [](const auto& interface) { return interface.is_active; });
+  const bool any_active = std::any_of(interfaces.begin(), interfaces.end(), [](const auto& interface) {
+    return interface.state != InterfaceState::kPublishing;
+  });
   return any_active ? MappingState::kActive : MappingState::kPublishing;
+}
+
+std::vector<std::string> roles_of(const std::vector<Function>& functions) {
+  std::vector<std::string> roles;
+  for (const auto& function : functions) roles.push_back(function.settings.role);
+  return roles;
 }
 
 }  // namespace
 
+bool holds(const config::DataplaneStatus& status, std::uint64_t epoch, std::uint64_t generation) {
+  return status.epoch == epoch && status.generation >= generation;
+}
+
 std::vector<config::DataplaneStatus> live_dataplanes(const std::vector<config::DataplaneStatus>& statuses,
-                                                     TimePoint now) {
+                                                     TimePoint wall) {
   std::vector<config::DataplaneStatus> live;
   for (const auto& status : statuses) {
     // A status from the future is as strange as one from long ago: a clock was set.
-    const auto age = std::chrono::abs(now - from_milliseconds(status.unix_milliseconds));
+    const auto age = std::chrono::abs(wall - from_milliseconds(status.unix_milliseconds));
     if (age < kBeatsOfLiveDataplane * std::chrono::milliseconds(status.beat_milliseconds)) live.push_back(status);
   }
   return live;
@@ -76,7 +85,7 @@ void Mappings::fail(Mapping& mapping, const std::string& code, const std::string
 
 Mapping Mappings::make(const NetworkConfiguration& configuration, const OwnMapping& own, TimePoint now) {
   Mapping mapping{.uid = take_uid(parts_.database),
-                  .number = take_mapping_number(parts_.database, now),
+                  .number = take_mapping_number(parts_.database, parts_.clock.wall()),
                   .account = configuration.account,
                   .subnet = configuration.subnet,
                   .groups = configuration.groups,
@@ -106,28 +115,27 @@ Mapping Mappings::make_own(const NetworkConfiguration& configuration, const OwnM
   return make(configuration, own, now);
 }
 
-void Mappings::discard(std::uint64_t uid, TimePoint now) {
-  if (const auto mapping = find_mapping(parts_.database, uid)) remove(*mapping, now);
+void Mappings::discard(std::uint64_t uid) {
+  if (const auto mapping = find_mapping(parts_.database, uid)) remove(*mapping);
 }
 
-void Mappings::remove(const Mapping& mapping, TimePoint now) {
+void Mappings::remove(const Mapping& mapping) {
   parts_.journal.note(describe(mapping) + " is gone");
-  erase_mapping(parts_.database, mapping, now + parts_.settings.mapping_reuse_after);
+  erase_mapping(parts_.database, mapping, parts_.clock.wall() + parts_.settings.mapping_reuse_after);
 }
 
 void Mappings::release_unreferenced(TimePoint now) {
   for (auto& mapping : take_unreferenced_mappings(parts_.database)) move_to(mapping, MappingState::kReleasing, now);
 }
 
-std::optional<TimePoint> Mappings::allot_due(TimePoint now) {
+std::optional<TimePoint> Mappings::allot_due(const Moment& moment) {
   std::optional<TimePoint> next;
   std::vector<Mapping> ready;
   visit_mappings(parts_.database, MappingState::kProvisioning, [&](Mapping mapping) {
-    const ProvisioningRequest request{
-        .mapping = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time};
-    if (parts_.provisioner.is_ready(request, now)) {
+    const ProvisioningRequest request{.uid = mapping.uid, .since = mapping.since, .time = mapping.provisioning_time};
+    if (parts_.provisioner.is_ready(request, moment.now)) {
       if (ready.size() == kMostMappingsAtATime) {
-        next = now;
+        next = moment.now;
         return false;
       }
       ready.push_back(std::move(mapping));
@@ -137,62 +145,92 @@ std::optional<TimePoint> Mappings::allot_due(TimePoint now) {
     return true;
   });
   AddressFloors floors;
-  for (auto& mapping : ready) allot(mapping, floors, now);
+  for (auto& mapping : ready) allot(mapping, floors, moment);
   return next;
 }
 
-void Mappings::allot(Mapping& mapping, AddressFloors& floors, TimePoint now) {
+void Mappings::allot(Mapping& mapping, AddressFloors& floors, const Moment& moment) {
+  Interface interface;
+  interface.uid = take_uid(parts_.database);
+  interface.since = moment.wall;
+  interface.change = interface.uid;
+  if (const auto failure = add_interface(mapping, interface, floors)) {
+    fail(mapping, failure->code, failure->reason, moment.now);
+  } else {
+    move_to(mapping, MappingState::kPublishing, moment.now);
+  }
+}
+
+std::optional<ProvisioningFailure> Mappings::refuse(const Mapping& mapping, const Subnet& subnet) {
+  for (const auto& group : mapping.groups)
+    if (!find_security_group(parts_.database, mapping.account, group))
+      return ProvisioningFailure{.code = "InvalidSecurityGroup",
+                                 .reason = "The security group " + group + " does not exist any more"};
+  if (const auto failure =
+          parts_.provisioner.outcome({.account = mapping.account,
+                                      .subnet = subnet.id,
+                                      .groups = mapping.groups,
+                                      .roles = roles_of(referring_versions(parts_.database, mapping.uid))}))
+    return failure;
+  const auto most = parts_.settings.interfaces_per_vpc;
+  if (count_interfaces(parts_.database, subnet.account, subnet.vpc) >= most)
+    return ProvisioningFailure{
+        .code = "EniLimitExceeded",
+        .reason = subnet.vpc + " has " + std::to_string(most) + " interfaces, as many as it may"};
+  return std::nullopt;
+}
+
+std::optional<ProvisioningFailure> Mappings::add_interface(const Mapping& mapping, Interface interface,
+                                                           AddressFloors& floors) {
   auto& database = parts_.database;
   const auto subnet = find_subnet(database, mapping.subnet);
   const auto vpc = subnet ? find_vpc(database, subnet->account, subnet->vpc) : std::nullopt;
-  if (!vpc) {
-    fail(mapping, "InvalidSubnet", "The subnet does not exist any more", now);
-    return;
-  }
-  for (const auto& group : mapping.groups)
-    if (!find_security_group(database, mapping.account, group)) {
-      fail(mapping, "InvalidSecurityGroup", "The security group " + group + " does not exist any more", now);
-      return;
-    }
-  if (count_interfaces(database, subnet->account, subnet->vpc) >= parts_.settings.interfaces_per_vpc) {
-    fail(mapping, "EniLimitExceeded",
-         vpc->id + " has " + std::to_string(parts_.settings.interfaces_per_vpc) + " interfaces, as many as it may",
-         now);
-    return;
-  }
+  if (!vpc) return ProvisioningFailure{.code = "InvalidSubnet", .reason = "The subnet does not exist any more"};
+  if (auto failure = refuse(mapping, *subnet)) return failure;
   const auto floor = floors.try_emplace(subnet->number, subnet->cidr.first()).first;
   const auto address = lowest_free_address(*subnet, *vpc, floor->second, [&](Ipv4Address wanted) {
     return is_address_used(database, subnet->number, wanted);
   });
-  if (!address) {
-    fail(mapping, "SubnetOutOfIPAddresses", subnet->id + " (" + to_string(subnet->cidr) + ") has no free address", now);
-    return;
-  }
+  if (!address)
+    return ProvisioningFailure{.code = "SubnetOutOfIPAddresses",
+                               .reason = subnet->id + " (" + to_string(subnet->cidr) + ") has no free address"};
   floor->second = *address;
-  const Interface interface {
-    .uid = take_uid(database), .mapping = mapping.uid, .address = *address, .is_active = false, .generation = {}
-  };
+  interface.mapping = mapping.uid;
+  interface.address = *address;
   insert_interface(database, interface, subnet->number);
   parts_.journal.note("interface " + interface.id() + " of mapping " + std::to_string(mapping.number) + " is " +
                       to_string(*address) + " in " + subnet->id + " of " + subnet->account);
-  move_to(mapping, MappingState::kPublishing, now);
+  return std::nullopt;
 }
 
-void Mappings::activate(const std::vector<config::DataplaneStatus>& live, TimePoint now) {
+void Mappings::turn(Interface& interface, InterfaceState state, TimePoint wall) {
+  interface.state = state;
+  interface.since = wall;
+  interface.generation.reset();
+  interface.change = take_uid(parts_.database);
+  update_state(parts_.database, interface);
+  parts_.journal.note("interface " + interface.id() + " is " + to_string(state));
+}
+
+void Mappings::confirm(const std::vector<config::DataplaneStatus>& live, const Moment& moment) {
   auto& database = parts_.database;
   const auto held = held_by_all(read_publication(database).epoch, live);
   if (!held) return;
-  for (const auto& interface : list_interfaces_to_activate(database, *held, kMostMappingsAtATime)) {
-    set_interface_active(database, interface.uid);
+  for (auto& interface : list_interfaces_to_confirm(database, *held, kMostMappingsAtATime)) {
+    const bool leaves = interface.state == InterfaceState::kLeaving;
+    interface.state = leaves ? InterfaceState::kDraining : InterfaceState::kActive;
+    interface.since = moment.wall;
+    update_state(database, interface);
+    if (interface.is_extra) parts_.journal.note("interface " + interface.id() + " is " + to_string(interface.state));
     auto mapping = find_mapping(database, interface.mapping);
-    if (mapping && mapping->state == MappingState::kPublishing) move_to(*mapping, MappingState::kActive, now);
+    if (mapping && mapping->state == MappingState::kPublishing) move_to(*mapping, MappingState::kActive, moment.now);
   }
 }
 
 void Mappings::remove_due(TimePoint now) {
   const auto since = now - parts_.settings.release_after;
   for (const auto& mapping : list_mappings(parts_.database, MappingState::kReleasing, since, kMostMappingsAtATime))
-    remove(mapping, now);
+    remove(mapping);
 }
 
 std::string Mappings::reason(const Mapping& mapping, const std::vector<config::DataplaneStatus>& live) {

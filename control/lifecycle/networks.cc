@@ -7,6 +7,7 @@
 #include "control/lifecycle/refusal.h"
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
+#include "control/store/interface_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
 

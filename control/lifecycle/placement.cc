@@ -21,7 +21,7 @@ std::vector<Value> prefer(const std::vector<Value>& values, Predicate wanted) {
 
 }  // namespace
 
-Place Placement::choose(const Function& function, TimePoint now) {
+Place Placement::choose(const Function& function) {
   std::vector<Candidate> candidates;
   for (const auto uid : referenced_mappings(database_, function, NetworkRole::kCurrent)) {
     const auto mapping = find_mapping(database_, uid);
@@ -31,22 +31,22 @@ Place Placement::choose(const Function& function, TimePoint now) {
   }
   if (candidates.empty() && !function.network.subnets.empty())
     throw Refusal(RefusalKind::kUnavailable, "No mapping of function " + function.name + " is active");
-  return choose_among(candidates, now);
+  return choose_among(candidates);
 }
 
-Place Placement::choose(const Lease& lease, TimePoint now) {
+Place Placement::choose(const Lease& lease) {
   const auto mapping = find_mapping(database_, lease.mapping);
   const auto subnet = mapping ? find_subnet(database_, mapping->subnet) : std::nullopt;
   if (!lease.active_at || !subnet)
     throw conflict("Lease: found " + lease.id() + ", which is " + (lease.has_failed() ? "Failed" : "Pending") +
                    "; expected one that is Active");
-  return choose_among({{.mapping = *mapping, .subnet = *subnet}}, now);
+  return choose_among({{.mapping = *mapping, .subnet = *subnet}});
 }
 
-Place Placement::choose_among(const std::vector<Candidate>& candidates, TimePoint now) {
+Place Placement::choose_among(const std::vector<Candidate>& candidates) {
   std::set<std::string> zones;
   for (const auto& candidate : candidates) zones.insert(candidate.subnet.zone);
-  const auto hosts = prefer(hosts_.live(now), [&](const auto& host) { return zones.contains(host.zone); });
+  const auto hosts = prefer(hosts_.live(), [&](const auto& host) { return zones.contains(host.zone); });
   if (hosts.empty()) throw Refusal(RefusalKind::kUnavailable, "No worker host is alive; start hypernat-workerhost");
 
   const auto turn = turn_++;

@@ -27,16 +27,16 @@ class Placement {
   Placement(Database& database, const WorkerHosts& hosts) : database_(database), hosts_(hosts) {}
 
   /// For a function that may be invoked. Throws a Refusal when no worker host is alive.
-  Place choose(const Function& function, TimePoint now);
+  Place choose(const Function& function);
   /// Through this lease's mapping. Throws a Refusal when it is not active or no worker host is alive.
-  Place choose(const Lease& lease, TimePoint now);
+  Place choose(const Lease& lease);
 
  private:
   struct Candidate {
     Mapping mapping;
     Subnet subnet;
   };
-  Place choose_among(const std::vector<Candidate>& candidates, TimePoint now);
+  Place choose_among(const std::vector<Candidate>& candidates);
 
   Database& database_;
   const WorkerHosts& hosts_;

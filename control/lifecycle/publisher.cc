@@ -6,7 +6,7 @@
 #include "control/lifecycle/journal.h"
 #include "control/lifecycle/table_builder.h"
 #include "control/store/counters.h"
-#include "control/store/mapping_store.h"
+#include "control/store/interface_store.h"
 
 namespace hypernat::control {
 namespace {
@@ -25,10 +25,10 @@ class Unlocked {
 
 }  // namespace
 
-void Publisher::publish(std::unique_lock<std::mutex>& lock, TimePoint now) {
+void Publisher::publish(std::unique_lock<std::mutex>& lock, TimePoint wall) {
   std::string problem;
   try {
-    if (!is_compared_) compare_with_store(lock, now);
+    if (!is_compared_) compare_with_store(lock, wall);
     if (read_content_version(database_) != version_seen_ || (!is_in_store_ && bytes_.empty())) prepare(lock);
     if (!is_in_store_) {
       {
@@ -54,7 +54,7 @@ void Publisher::publish(std::unique_lock<std::mutex>& lock, TimePoint now) {
 
 // A store that is ahead of the database, or says something else by the same number, is what a database restored from
 // an older copy finds: its numbers have been used, so it starts a new epoch.
-void Publisher::compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint now) {
+void Publisher::compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint wall) {
   is_compared_ = true;  // before the lock is given up: somebody may come to distrust it again
   const auto publication = read_publication(database_);
   std::optional<std::vector<std::byte>> stored;
@@ -72,7 +72,7 @@ void Publisher::compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint
     try {
       const auto table = config::read_table(*stored);
       if (std::pair(table.epoch, table.generation) >= std::pair(publication.epoch, publication.generation)) {
-        const auto epoch = std::max(static_cast<std::uint64_t>(to_milliseconds(now)), table.epoch + 1);
+        const auto epoch = std::max(static_cast<std::uint64_t>(to_milliseconds(wall)), table.epoch + 1);
         log_warning("the store holds generation " + std::to_string(table.generation) + " of epoch " +
                     std::to_string(table.epoch) + ", which this database did not write; starting epoch " +
                     std::to_string(epoch));
@@ -111,13 +111,13 @@ void Publisher::prepare(std::unique_lock<std::mutex>& lock) {
       publication.table_sha256 = config::sha256_hex(bytes);
     }
   }
-  if (is_new) {
+  if (is_new || has_interfaces_to_publish(database_, next_uid)) {
     Transaction transaction(database_);
     write_publication(database_, publication);
     set_first_generation(database_, publication.generation, next_uid);
     transaction.commit();
-    is_in_store_ = false;
   }
+  if (is_new) is_in_store_ = false;
   version_seen_ = version;
   if (!is_in_store_) bytes_ = std::move(bytes);
 }

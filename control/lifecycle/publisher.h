@@ -30,7 +30,7 @@ class Publisher {
   /// Publishes when the database's content differs from what was published last. Not inside a transaction; one call at
   /// a time. A failure is remembered and logged, not thrown. `lock` is that of the database: it is given up while a
   /// table is written or the store is used, so what is published is the database as it was at some moment of the call.
-  void publish(std::unique_lock<std::mutex>& lock, TimePoint now);
+  void publish(std::unique_lock<std::mutex>& lock, TimePoint wall);
   /// The store's table is looked at again before the next publication: it may have been lost or replaced.
   void distrust_store() { is_compared_ = false; }
 
@@ -41,7 +41,7 @@ class Publisher {
   const std::string& problem() const { return problem_; }
 
  private:
-  void compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint now);
+  void compare_with_store(std::unique_lock<std::mutex>& lock, TimePoint wall);
   void prepare(std::unique_lock<std::mutex>& lock);
 
   Database& database_;

@@ -16,6 +16,7 @@ enum class RefusalKind : std::uint8_t {
   kPrecondition,
   kTooLarge,
   kTooManyRequests,
+  kNotReady,     ///< what it needs is being made again: soon
   kUnavailable,  ///< would be possible at another time
   kUnknownOperation,
 };

@@ -148,8 +148,11 @@ config::Mapping describe(const MappedInterfaces& mapping) {
                             .rule_set = 0,
                             .interfaces = {}};
   for (const auto& interface : mapping.interfaces)
-    described.interfaces.push_back(
-        {.id = interface.id(), .uid = interface.uid, .address = interface.address, .mac = interface.mac()});
+    described.interfaces.push_back({.id = interface.id(),
+                                    .uid = interface.uid,
+                                    .address = interface.address,
+                                    .mac = interface.mac(),
+                                    .drains = interface.drains()});
   return described;
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/table.h"
-#include "control/store/mapping_store.h"
+#include "control/store/interface_store.h"
 #include "control/store/records.h"
 #include "control/store/sqlite.h"
 

@@ -11,11 +11,12 @@ constexpr int kBeatsOfLiveHost = 3;
 
 }  // namespace
 
-WorkerHosts::WorkerHosts(const Parts& parts, TimePoint now) : parts_(parts) {
+WorkerHosts::WorkerHosts(const Parts& parts) : parts_(parts) {
+  const auto now = parts_.clock.wall();
   for (const auto& host : list_worker_hosts(parts_.database)) last_seen_[host.name] = now;
 }
 
-WorkerHost WorkerHosts::renew(WorkerHost host, TimePoint now) {
+WorkerHost WorkerHosts::renew(WorkerHost host) {
   std::vector<Ipv4Prefix> taken;
   for (const auto& other : list_worker_hosts(parts_.database)) {
     taken.push_back(other.block);
@@ -38,20 +39,20 @@ WorkerHost WorkerHosts::renew(WorkerHost host, TimePoint now) {
     parts_.journal.note("worker host " + host.name + " at " + to_string(host.address) + ", zone " + host.zone +
                         ", has " + to_string(host.block));
   }
-  last_seen_[host.name] = now;
+  last_seen_[host.name] = parts_.clock.wall();
   return host;
 }
 
-bool WorkerHosts::is_live(const std::string& name, TimePoint now) const {
+bool WorkerHosts::is_live(const std::string& name) const {
   const auto seen = last_seen_.find(name);
   return seen != last_seen_.end() &&
-         std::chrono::abs(now - seen->second) < kBeatsOfLiveHost * parts_.settings.worker_host_beat;
+         std::chrono::abs(parts_.clock.wall() - seen->second) < kBeatsOfLiveHost * parts_.settings.worker_host_beat;
 }
 
-std::vector<WorkerHost> WorkerHosts::live(TimePoint now) const {
+std::vector<WorkerHost> WorkerHosts::live() const {
   std::vector<WorkerHost> hosts;
   for (auto& host : list_worker_hosts(parts_.database))
-    if (is_live(host.name, now)) hosts.push_back(std::move(host));
+    if (is_live(host.name)) hosts.push_back(std::move(host));
   return hosts;
 }
 

@@ -21,15 +21,16 @@ class WorkerHosts {
     Database& database;
     const Settings& settings;
     Journal& journal;
+    const Clock& clock;  ///< whose wall clock counts: they do not live in the life cycle's time
   };
-  WorkerHosts(const Parts& parts, TimePoint now);
+  explicit WorkerHosts(const Parts& parts);
 
   /// Registers or renews; the block is chosen here. Callers hold a transaction.
-  WorkerHost renew(WorkerHost host, TimePoint now);
+  WorkerHost renew(WorkerHost host);
 
-  bool is_live(const std::string& name, TimePoint now) const;
+  bool is_live(const std::string& name) const;
   /// By name.
-  std::vector<WorkerHost> live(TimePoint now) const;
+  std::vector<WorkerHost> live() const;
 
  private:
   Parts parts_;

@@ -45,9 +45,14 @@ MappingState decode_mapping_state(const std::string& text) {
   return named(text, {kProvisioning, kPublishing, kActive, kFailed, kReleasing});
 }
 
+InterfaceState decode_interface_state(const std::string& text) {
+  using enum InterfaceState;
+  return named(text, {kPublishing, kActive, kLeaving, kDraining});
+}
+
 FunctionState decode_function_state(const std::string& text) {
   using enum FunctionState;
-  return named(text, {kPending, kActive, kFailed});
+  return named(text, {kPending, kActive, kInactive, kFailed});
 }
 
 UpdateStatus decode_update_status(const std::string& text) {

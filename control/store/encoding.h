@@ -29,6 +29,7 @@ FunctionNetwork decode_network(const std::string& text);
 Ipv4Address decode_address(const std::string& text);
 Ipv4Prefix decode_prefix(const std::string& text);
 MappingState decode_mapping_state(const std::string& text);
+InterfaceState decode_interface_state(const std::string& text);
 FunctionState decode_function_state(const std::string& text);
 UpdateStatus decode_update_status(const std::string& text);
 

@@ -1,5 +1,7 @@
 #include "control/store/lease_store.h"
 
+#include "control/store/encoding.h"
+
 namespace hypernat::control {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr const char* kLeases =
 constexpr const char* kLeasedInterfaces =
     "SELECT leases.uid, account, function, leases.mapping, mapping_number, requested_at, provisioned_at, "
     "published_at, active_at, expires_at, reason_code, reason, "
-    "interfaces.uid, interfaces.address, interfaces.is_active, interfaces.generation "
+    "interfaces.uid, interfaces.address, interfaces.state, interfaces.generation "
     "FROM leases LEFT JOIN interfaces ON interfaces.mapping = leases.mapping ";
 constexpr int kInterfaceColumn = 12;
 
@@ -40,12 +42,12 @@ Lease read_lease(const Statement& row) {
 LeasedInterface read_leased_interface(const Statement& row) {
   LeasedInterface leased{.lease = read_lease(row), .interface = {}};
   if (row.is_null(kInterfaceColumn)) return leased;
-  leased.interface = Interface{.uid = row.as<std::uint64_t>(kInterfaceColumn),
-                               .mapping = leased.lease.mapping,
-                               .address = Ipv4Address::from_host(row.as<std::uint32_t>(kInterfaceColumn + 1)),
-                               .is_active = row.integer(kInterfaceColumn + 2) != 0,
-                               .generation = {}};
-  if (!row.is_null(kInterfaceColumn + 3)) leased.interface->generation = row.as<std::uint64_t>(kInterfaceColumn + 3);
+  auto& interface = leased.interface.emplace();
+  interface.uid = row.as<std::uint64_t>(kInterfaceColumn);
+  interface.mapping = leased.lease.mapping;
+  interface.address = Ipv4Address::from_host(row.as<std::uint32_t>(kInterfaceColumn + 1));
+  interface.state = decode_interface_state(row.text(kInterfaceColumn + 2));
+  if (!row.is_null(kInterfaceColumn + 3)) interface.generation = row.as<std::uint64_t>(kInterfaceColumn + 3);
   return leased;
 }
 
@@ -95,7 +97,7 @@ std::vector<Lease> list_leases_in_table(Database& database) {
 
 void put(Database& database, const Lease& lease) {
   database.run(
-      "INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+      "INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0) "
       "ON CONFLICT (uid) DO UPDATE SET provisioned_at = excluded.provisioned_at, "
       "published_at = excluded.published_at, active_at = excluded.active_at, reason_code = excluded.reason_code, "
       "reason = excluded.reason",

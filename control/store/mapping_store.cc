@@ -1,5 +1,7 @@
 #include "control/store/mapping_store.h"
 
+#include <algorithm>
+
 #include "control/store/counters.h"
 #include "control/store/encoding.h"
 
@@ -9,7 +11,6 @@ namespace {
 constexpr const char* kMappings =
     "SELECT uid, number, account, subnet, group_set, lease, provisioning_time, state, reason_code, reason, since "
     "FROM mappings ";
-constexpr const char* kInterfaces = "SELECT uid, mapping, address, is_active, generation FROM interfaces ";
 
 std::string join(const std::vector<std::string>& groups) {
   std::string text;
@@ -17,22 +18,12 @@ std::string join(const std::vector<std::string>& groups) {
   return text;
 }
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> groups;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    groups.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return groups;
-}
-
 Mapping read_mapping(const Statement& row) {
   Mapping mapping{.uid = row.as<std::uint64_t>(0),
                   .number = row.as<std::uint32_t>(1),
                   .account = row.text(2),
                   .subnet = row.as<std::uint32_t>(3),
-                  .groups = split(row.text(4)),
+                  .groups = split_group_set(row.text(4)),
                   .lease = row.as<std::uint64_t>(5),
                   .provisioning_time = {},
                   .state = decode_mapping_state(row.text(7)),
@@ -47,19 +38,6 @@ std::vector<Mapping> read_mappings(Statement rows) {
   std::vector<Mapping> mappings;
   while (rows.step()) mappings.push_back(read_mapping(rows));
   return mappings;
-}
-
-std::vector<Interface> read_interfaces(Statement rows) {
-  std::vector<Interface> interfaces;
-  while (rows.step()) {
-    interfaces.push_back({.uid = rows.as<std::uint64_t>(0),
-                          .mapping = rows.as<std::uint64_t>(1),
-                          .address = Ipv4Address::from_host(rows.as<std::uint32_t>(2)),
-                          .is_active = rows.integer(3) != 0,
-                          .generation = {}});
-    if (!rows.is_null(4)) interfaces.back().generation = rows.as<std::uint64_t>(4);
-  }
-  return interfaces;
 }
 
 }  // namespace
@@ -136,81 +114,14 @@ std::uint32_t take_mapping_number(Database& database, TimePoint now) {
   return number;
 }
 
-std::vector<Interface> list_interfaces(Database& database, std::uint64_t mapping) {
-  return read_interfaces(database.query(std::string(kInterfaces) + "WHERE mapping = ?1 ORDER BY uid", mapping));
-}
-
-std::vector<Interface> list_interfaces(Database& database) {
-  return read_interfaces(database.query(std::string(kInterfaces) + "ORDER BY mapping, uid"));
-}
-
-void insert_interface(Database& database, const Interface& interface, std::uint32_t subnet) {
-  database.run("INSERT INTO interfaces VALUES (?1, ?2, ?3, ?4, ?5, ?6)", interface.uid, interface.mapping, subnet,
-               interface.address.host(), static_cast<int>(interface.is_active), interface.generation);
-}
-
-void set_interface_active(Database& database, std::uint64_t uid) {
-  database.run("UPDATE interfaces SET is_active = 1 WHERE uid = ?1", uid);
-}
-
-void set_first_generation(Database& database, std::uint64_t generation, std::uint64_t next_uid) {
-  database.run("UPDATE interfaces SET generation = ?1 WHERE generation IS NULL AND uid < ?2", generation, next_uid);
-}
-
-std::vector<Interface> list_interfaces_to_activate(Database& database, std::uint64_t generation, std::uint32_t most) {
-  return read_interfaces(
-      database.query(std::string(kInterfaces) + "WHERE is_active = 0 AND generation <= ?1 ORDER BY generation LIMIT ?2",
-                     generation, most));
-}
-
-std::vector<MappedInterfaces> list_mapped_interfaces(Database& database) {
-  auto rows = database.query(
-      "SELECT mappings.uid, number, account, mappings.subnet, group_set, interfaces.uid, address "
-      "FROM mappings JOIN interfaces ON interfaces.mapping = mappings.uid ORDER BY number, interfaces.uid");
-  std::vector<MappedInterfaces> mappings;
-  while (rows.step()) {
-    const auto uid = rows.as<std::uint64_t>(0);
-    if (mappings.empty() || mappings.back().uid != uid) {
-      auto& mapping = mappings.emplace_back();
-      mapping.uid = uid;
-      mapping.number = rows.as<std::uint32_t>(1);
-      mapping.account = rows.text(2);
-      mapping.subnet = rows.as<std::uint32_t>(3);
-      mapping.group_key = mapping.account + ',' + rows.text(4);
-    }
-    mappings.back().interfaces.push_back({.uid = rows.as<std::uint64_t>(5),
-                                          .mapping = uid,
-                                          .address = Ipv4Address::from_host(rows.as<std::uint32_t>(6)),
-                                          .is_active = false,
-                                          .generation = {}});
+std::vector<std::string> split_group_set(const std::string& text) {
+  std::vector<std::string> groups;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    groups.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
   }
-  return mappings;
-}
-
-std::vector<std::string> groups_of(const MappedInterfaces& mapping) {
-  auto groups = split(mapping.group_key);
-  groups.erase(groups.begin());
   return groups;
-}
-
-std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet) {
-  auto rows = database.query("SELECT address FROM interfaces WHERE subnet = ?1 ORDER BY address", subnet);
-  std::vector<Ipv4Address> addresses;
-  while (rows.step()) addresses.push_back(Ipv4Address::from_host(rows.as<std::uint32_t>(0)));
-  return addresses;
-}
-
-bool is_address_used(Database& database, std::uint32_t subnet, Ipv4Address address) {
-  return database.query("SELECT 1 FROM interfaces WHERE subnet = ?1 AND address = ?2", subnet, address.host()).step();
-}
-
-std::uint32_t count_interfaces(Database& database, const std::string& account, const std::string& vpc) {
-  auto row = database.query(
-      "SELECT total(interfaces) FROM subnets JOIN interface_counts ON interface_counts.subnet = subnets.number "
-      "WHERE account = ?1 AND vpc = ?2",
-      account, vpc);
-  row.step();
-  return row.as<std::uint32_t>(0);
 }
 
 bool is_subnet_in_use(Database& database, std::uint32_t subnet) {

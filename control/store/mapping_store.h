@@ -1,4 +1,4 @@
-// Mappings, their interfaces and their numbers: rows in, values out.
+// Mappings and their numbers: rows in, values out.
 #pragma once
 
 #include <cstdint>
@@ -32,33 +32,9 @@ void erase_mapping(Database& database, const Mapping& mapping, TimePoint number_
 /// Takes the lowest number that no mapping has and that does not rest. Throws DatabaseError when there is none.
 std::uint32_t take_mapping_number(Database& database, TimePoint now);
 
-std::vector<Interface> list_interfaces(Database& database, std::uint64_t mapping);
-/// All, by mapping and uid.
-std::vector<Interface> list_interfaces(Database& database);
-void insert_interface(Database& database, const Interface& interface, std::uint32_t subnet);
-void set_interface_active(Database& database, std::uint64_t uid);
-/// Every interface that no table held yet, of those made before `next_uid` was given, is in the one of this generation.
-void set_first_generation(Database& database, std::uint64_t generation, std::uint64_t next_uid);
-/// Those that are not active and were in the table of this generation or an earlier one; at most `most`.
-std::vector<Interface> list_interfaces_to_activate(Database& database, std::uint64_t generation, std::uint32_t most);
+/// The ids that a mapping's set of groups is written as.
+std::vector<std::string> split_group_set(const std::string& text);
 
-/// A mapping that has interfaces, and what a table says of it: for all at once, so nothing more than that.
-struct MappedInterfaces {
-  std::uint64_t uid = 0;
-  std::uint32_t number = 0;
-  std::string account;
-  std::uint32_t subnet = 0;  ///< number
-  std::string group_key;     ///< account and groups: equal keys have equal rules
-  std::vector<Interface> interfaces;
-};
-/// By number.
-std::vector<MappedInterfaces> list_mapped_interfaces(Database& database);
-std::vector<std::string> groups_of(const MappedInterfaces& mapping);
-
-/// Addresses of interfaces in a subnet, sorted.
-std::vector<Ipv4Address> used_addresses(Database& database, std::uint32_t subnet);
-bool is_address_used(Database& database, std::uint32_t subnet, Ipv4Address address);
-std::uint32_t count_interfaces(Database& database, const std::string& account, const std::string& vpc);
 bool is_subnet_in_use(Database& database, std::uint32_t subnet);
 bool is_group_in_use(Database& database, const std::string& account, const std::string& group);
 

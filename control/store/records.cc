@@ -8,6 +8,7 @@ namespace hypernat::control {
 namespace {
 
 constexpr std::string_view kLeasePrefix = "lease-";
+constexpr std::string_view kInterfacePrefix = "eni-";
 constexpr std::size_t kIdDigits = 17;  // AWS's
 
 std::string id_of(std::string_view prefix, std::uint64_t uid) {
@@ -17,10 +18,23 @@ std::string id_of(std::string_view prefix, std::uint64_t uid) {
   return std::string(prefix) + digits.data();
 }
 
+std::optional<std::uint64_t> parse_id(std::string_view prefix, const std::string& id) {
+  if (id.size() != prefix.size() + kIdDigits || !id.starts_with(prefix)) return std::nullopt;
+  std::uint64_t uid = 0;
+  const char* end = id.data() + id.size();
+  const auto [stop, error] = std::from_chars(id.data() + prefix.size(), end, uid, 16);
+  if (error != std::errc{} || stop != end || id != id_of(prefix, uid)) return std::nullopt;
+  return uid;
+}
+
 }  // namespace
 
-std::string Interface::id() const {
-  return id_of("eni-", uid);
+std::string interface_id(std::uint64_t uid) {
+  return id_of(kInterfacePrefix, uid);
+}
+
+std::optional<std::uint64_t> parse_interface_id(const std::string& id) {
+  return parse_id(kInterfacePrefix, id);
 }
 
 std::string lease_id(std::uint64_t uid) {
@@ -28,12 +42,7 @@ std::string lease_id(std::uint64_t uid) {
 }
 
 std::optional<std::uint64_t> parse_lease_id(const std::string& id) {
-  if (id.size() != kLeasePrefix.size() + kIdDigits || !id.starts_with(kLeasePrefix)) return std::nullopt;
-  std::uint64_t uid = 0;
-  const char* end = id.data() + id.size();
-  const auto [stop, error] = std::from_chars(id.data() + kLeasePrefix.size(), end, uid, 16);
-  if (error != std::errc{} || stop != end || id != id_of(kLeasePrefix, uid)) return std::nullopt;
-  return uid;
+  return parse_id(kLeasePrefix, id);
 }
 
 // Locally administered, then the low 40 bits of the uid.
@@ -60,12 +69,28 @@ std::string to_string(MappingState state) {
   return {};
 }
 
+std::string to_string(InterfaceState state) {
+  switch (state) {
+    case InterfaceState::kPublishing:
+      return "publishing";
+    case InterfaceState::kActive:
+      return "active";
+    case InterfaceState::kLeaving:
+      return "leaving";
+    case InterfaceState::kDraining:
+      return "draining";
+  }
+  return {};
+}
+
 std::string to_string(FunctionState state) {
   switch (state) {
     case FunctionState::kPending:
       return "Pending";
     case FunctionState::kActive:
       return "Active";
+    case FunctionState::kInactive:
+      return "Inactive";
     case FunctionState::kFailed:
       return "Failed";
   }

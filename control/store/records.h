@@ -64,6 +64,11 @@ struct Subnet {
   bool operator==(const Subnet&) const = default;
 };
 
+/// "eni-" and the uid in AWS's seventeen hexadecimal digits.
+std::string interface_id(std::uint64_t uid);
+/// The uid of an interface with this id; nothing when it is no interface's id.
+std::optional<std::uint64_t> parse_interface_id(const std::string& id);
+
 enum class MappingState : std::uint8_t {
   kProvisioning,  ///< the interface is being made
   kPublishing,    ///< in the table; some data plane does not hold it yet
@@ -72,16 +77,37 @@ enum class MappingState : std::uint8_t {
   kReleasing,  ///< nothing refers to it any more; still in the table
 };
 
+enum class InterfaceState : std::uint8_t {
+  kPublishing,  ///< in the table; some data plane does not hold it yet
+  kActive,
+  kLeaving,   ///< in the table as one for old flows only; some data plane may still open new ones through it
+  kDraining,  ///< no data plane opens a flow through it; some may have old ones
+};
+
 struct Interface {
   std::uint64_t uid = 0;
   std::uint64_t mapping = 0;  ///< uid
   Ipv4Address address;
-  bool is_active = false;
-  std::optional<std::uint64_t> generation;  ///< of the first table of this epoch that holds it
+  InterfaceState state = InterfaceState::kPublishing;
+  bool is_extra = false;                    ///< added for the load; goes without it
+  std::optional<std::uint64_t> generation;  ///< of the first table of this epoch that holds it in this state
+  TimePoint since;                          ///< of the last change of state, by the wall clock
+  std::uint64_t change = 0;                 ///< a uid given when it came into this state
   bool operator==(const Interface&) const = default;
 
-  std::string id() const;
+  std::string id() const { return interface_id(uid); }
   MacAddress mac() const;
+  /// Whether it is on its way out: no new flows.
+  bool drains() const { return state == InterfaceState::kLeaving || state == InterfaceState::kDraining; }
+};
+
+/// One more interface, for a mapping whose ports run short.
+struct WantedInterface {
+  std::uint64_t mapping = 0;  ///< uid
+  std::uint64_t uid = 0;      ///< that it will have
+  TimePoint since;            ///< when the present attempt began, or begins
+  std::string reason_code;    ///< why the attempt before failed; empty: none did
+  std::string reason;
 };
 
 struct Mapping {
@@ -103,6 +129,7 @@ struct Mapping {
 struct FunctionNetwork {
   std::vector<std::string> subnets;
   std::vector<std::string> groups;
+  bool is_empty() const { return subnets.empty() && groups.empty(); }
   bool operator==(const FunctionNetwork&) const = default;
 };
 
@@ -122,12 +149,14 @@ struct FunctionSettings {
   bool operator==(const FunctionSettings&) const = default;
 };
 
-enum class FunctionState : std::uint8_t { kPending, kActive, kFailed };
+enum class FunctionState : std::uint8_t { kPending, kActive, kInactive, kFailed };
 enum class UpdateStatus : std::uint8_t { kSuccessful, kInProgress, kFailed };
 
+/// A function as it is ($LATEST), or as it was when a version of it was published.
 struct Function {
   std::string account;
   std::string name;
+  std::uint32_t version = 0;  ///< 0: $LATEST
   FunctionSettings settings;
   FunctionNetwork network;
   std::optional<FunctionNetwork> next_network;
@@ -137,6 +166,8 @@ struct Function {
   UpdateStatus update_status = UpdateStatus::kSuccessful;
   std::string update_reason_code;
   std::string update_reason;
+  std::optional<TimePoint> used_at;  ///< its last use that was noted; nothing: it has no network
+  std::uint32_t published = 0;       ///< of $LATEST: the number last given to a version; 0: none was
   bool operator==(const Function&) const = default;
 };
 
@@ -182,8 +213,9 @@ struct Publication {
   std::string table_sha256;
 };
 
-std::string to_string(MappingState state);   ///< as the database says it
-std::string to_string(FunctionState state);  ///< as AWS says it
-std::string to_string(UpdateStatus status);  ///< as AWS says it
+std::string to_string(MappingState state);    ///< as the database says it
+std::string to_string(InterfaceState state);  ///< as the database says it
+std::string to_string(FunctionState state);   ///< as AWS says it
+std::string to_string(UpdateStatus status);   ///< as AWS says it
 
 }  // namespace hypernat::control

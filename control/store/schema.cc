@@ -4,11 +4,12 @@
 
 #include "control/store/code_store.h"
 #include "control/store/note_store.h"
+#include "control/store/schema_upgrade.h"
 
 namespace hypernat::control {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 4;
+constexpr std::int64_t kSchemaVersion = 5;
 
 // Lists and groups of settings (routes, rules, addresses, limits) are JSON text: they are read and written whole, never
 // searched.
@@ -112,20 +113,34 @@ CREATE TABLE interfaces (
   mapping INTEGER NOT NULL REFERENCES mappings,
   subnet INTEGER NOT NULL REFERENCES subnets,
   address INTEGER NOT NULL,          -- host order, so that the lowest free one is found by counting
-  is_active INTEGER NOT NULL,
-  generation INTEGER,                -- of the first table of this epoch that holds it; NULL: none yet
+  state TEXT NOT NULL CHECK (state IN ('publishing', 'active', 'leaving', 'draining')),
+  is_extra INTEGER NOT NULL,         -- 1: added for the load, and taken away without it
+  generation INTEGER,                -- of the first table of this epoch that holds it in this state; NULL: none yet
+  since INTEGER NOT NULL,            -- Unix milliseconds of the last change of state, by the wall clock
+  change INTEGER NOT NULL,           -- a uid given then, to tell it from what a table being written has of it
   UNIQUE (subnet, address)
 ) STRICT;
 CREATE INDEX interfaces_of_mapping ON interfaces (mapping);
+CREATE INDEX extra_interfaces ON interfaces (mapping) WHERE is_extra = 1;
+
+CREATE TABLE wanted_interfaces (     -- one more, for a mapping whose ports run short
+  mapping INTEGER PRIMARY KEY REFERENCES mappings ON DELETE CASCADE,
+  uid INTEGER NOT NULL UNIQUE,       -- the one that it will have
+  since INTEGER NOT NULL,            -- Unix milliseconds: when the present attempt began, or begins
+  reason_code TEXT NOT NULL,         -- why the attempt before failed; empty: none did
+  reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX wanted_interfaces_by_time ON wanted_interfaces (since);
 
 CREATE TABLE retired_numbers (       -- of mappings that are gone, resting
   number INTEGER PRIMARY KEY,
   free_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE functions (
+CREATE TABLE functions (             -- and what has been published of them
   account TEXT NOT NULL REFERENCES accounts,
   name TEXT NOT NULL,
+  version INTEGER NOT NULL,          -- 0: $LATEST
   settings TEXT NOT NULL,
   network TEXT NOT NULL,             -- the subnets and groups it runs with
   next_network TEXT,                 -- those an update under way will bring
@@ -135,16 +150,20 @@ CREATE TABLE functions (
   update_status TEXT NOT NULL,
   update_reason_code TEXT NOT NULL,
   update_reason TEXT NOT NULL,
-  PRIMARY KEY (account, name)
+  used_at INTEGER,                   -- Unix milliseconds of its last use that was noted; NULL: it has no network
+  published INTEGER NOT NULL,        -- of $LATEST: the number that was last given to a version; 0: none was
+  PRIMARY KEY (account, name, version)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX functions_by_use ON functions (used_at) WHERE state = 'Active' AND update_status <> 'InProgress';
 
 CREATE TABLE function_mappings (     -- the references that are counted
   account TEXT NOT NULL,
   function TEXT NOT NULL,
+  version INTEGER NOT NULL,
   mapping INTEGER NOT NULL REFERENCES mappings,
   is_next INTEGER NOT NULL,          -- 1: of an update under way
-  PRIMARY KEY (account, function, mapping, is_next),
-  FOREIGN KEY (account, function) REFERENCES functions
+  PRIMARY KEY (account, function, version, mapping, is_next),
+  FOREIGN KEY (account, function, version) REFERENCES functions
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX functions_of_mapping ON function_mappings (mapping);
 
@@ -163,6 +182,23 @@ CREATE TABLE worker_hosts (
   socket TEXT NOT NULL,
   slots INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE clock (                 -- how the life cycle's time follows the wall clock; no row: it is the wall clock's
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  wall INTEGER NOT NULL,             -- Unix milliseconds
+  time INTEGER NOT NULL,             -- what it was then
+  scale INTEGER NOT NULL             -- how fast it has gone since
+) STRICT;
+
+CREATE TABLE provisioning_failures ( -- orders to fail, the first that fits is carried out
+  number INTEGER PRIMARY KEY,
+  code TEXT NOT NULL,
+  account TEXT,                      -- this and those below: what it is for; NULL: whatever there is
+  subnet TEXT,
+  security_group TEXT,
+  role TEXT,
+  times_left INTEGER                 -- NULL: until it is taken back
+) STRICT;
 )sql";
 
 constexpr const char* kMakeLeases = R"sql(
@@ -179,7 +215,8 @@ CREATE TABLE leases (                -- times are Unix milliseconds; NULL: not y
   expires_at INTEGER NOT NULL,
   reason_code TEXT NOT NULL,         -- why it failed; empty: it did not
   reason TEXT NOT NULL,
-  FOREIGN KEY (account, function) REFERENCES functions
+  version INTEGER NOT NULL CHECK (version = 0),  -- only $LATEST has leases
+  FOREIGN KEY (account, function, version) REFERENCES functions
 ) STRICT;
 CREATE INDEX leases_of_function ON leases (account, function);
 CREATE INDEX leases_by_expiry ON leases (expires_at);
@@ -191,7 +228,8 @@ CREATE INDEX waiting_leases ON leases (mapping) WHERE active_at IS NULL AND reas
 constexpr const char* kBookkeeping = R"sql(
 CREATE INDEX mappings_of_group ON mapping_groups (account, security_group);
 CREATE INDEX interfaces_to_publish ON interfaces (uid) WHERE generation IS NULL;
-CREATE INDEX interfaces_to_activate ON interfaces (generation) WHERE is_active = 0;
+CREATE INDEX interfaces_to_confirm ON interfaces (generation) WHERE state IN ('publishing', 'leaving');
+CREATE INDEX interfaces_to_remove ON interfaces (since) WHERE state = 'draining';
 CREATE INDEX retired_numbers_by_time ON retired_numbers (free_at);
 
 CREATE TABLE free_numbers (          -- rested, and below the counter "mapping"
@@ -212,18 +250,22 @@ CREATE TRIGGER interface_gone AFTER DELETE ON interfaces BEGIN
   DELETE FROM interface_counts WHERE subnet = OLD.subnet AND interfaces = 0;
   UPDATE content SET version = version + 1;
 END;
+CREATE TRIGGER interface_turned AFTER UPDATE OF state ON interfaces WHEN NEW.generation IS NULL BEGIN
+  UPDATE content SET version = version + 1;
+END;
 
 CREATE TABLE functions_to_follow (   -- those whose mappings, or whose mappings' states, changed since somebody looked
   account TEXT NOT NULL,
   name TEXT NOT NULL,
-  PRIMARY KEY (account, name)
+  version INTEGER NOT NULL,
+  PRIMARY KEY (account, name, version)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER reference_added AFTER INSERT ON function_mappings BEGIN
-  INSERT OR IGNORE INTO functions_to_follow VALUES (NEW.account, NEW.function);
+  INSERT OR IGNORE INTO functions_to_follow VALUES (NEW.account, NEW.function, NEW.version);
 END;
 CREATE TRIGGER mapping_settled AFTER UPDATE OF state ON mappings WHEN NEW.state IN ('active', 'failed') BEGIN
   INSERT OR IGNORE INTO functions_to_follow
-    SELECT account, function FROM function_mappings WHERE mapping = NEW.uid;
+    SELECT account, function, version FROM function_mappings WHERE mapping = NEW.uid;
 END;
 
 CREATE TABLE content (               -- of a table: its version changes with whatever a table may be made of
@@ -237,34 +279,17 @@ INSERT INTO content VALUES (1, 0);
 constexpr const char* kTablesOfContent[] = {"accounts",        "vpcs",    "route_tables",
                                             "security_groups", "subnets", "worker_hosts"};
 
-// Version 1 had mappings that only functions share.
-constexpr const char* kMappingsFromVersion1 = R"sql(
-INSERT INTO mappings SELECT uid, number, account, subnet, group_set, 0, NULL, state, reason_code, reason, since
-  FROM mappings_of_version_1;
-DROP TABLE mappings_of_version_1;
-)sql";
-
-constexpr const char* kBookkeepingFromVersion1 = R"sql(
-INSERT INTO counters SELECT 'mapping', 1 + max(coalesce((SELECT max(number) FROM mappings), 0),
-                                               coalesce((SELECT max(number) FROM retired_numbers), 0));
-INSERT INTO free_numbers
-  WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 <
-    (SELECT next FROM counters WHERE name = 'mapping'))
-  SELECT number FROM numbers WHERE number < (SELECT next FROM counters WHERE name = 'mapping')
-    AND number NOT IN (SELECT number FROM mappings) AND number NOT IN (SELECT number FROM retired_numbers);
-INSERT INTO interface_counts SELECT subnet, count(*) FROM interfaces GROUP BY subnet;
-INSERT INTO functions_to_follow
-  SELECT account, name FROM functions WHERE state = 'Pending' OR update_status = 'InProgress';
-)sql";
-
 std::int64_t schema_version(Database& database) {
   auto row = database.query("PRAGMA user_version");
   row.step();
   return row.integer(0);
 }
 
-void keep_books(Database& database) {
-  database.run_script(kBookkeeping);
+void make_tables(Database& database) {
+  for (const auto* tables : {kMakeTables, kMakeMappings, kMakeTablesOfMappings, kMakeLeases, kBookkeeping})
+    database.run_script(tables);
+  make_note_tables(database);
+  make_code_table(database);
   for (const std::string table : kTablesOfContent)
     for (const std::string change : {"INSERT", "UPDATE", "DELETE"})
       database.run_script(("CREATE TRIGGER content_" + change + "_" + table + " AFTER " + change + " ON " + table +
@@ -272,38 +297,22 @@ void keep_books(Database& database) {
                               .c_str());
 }
 
-void make_tables(Database& database, TimePoint now) {
-  for (const auto* tables : {kMakeTables, kMakeMappings, kMakeTablesOfMappings, kMakeLeases}) database.run_script(tables);
-  keep_books(database);
-  database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
+void bring_up_to_date(Database& database, std::int64_t version, TimePoint now) {
+  if (version == 0) {
+    make_tables(database);
+    database.run("INSERT INTO publication VALUES (1, ?1, 0, '')", to_milliseconds(now));
+    return;
+  }
+  set_aside_tables(database);
+  make_tables(database);
+  take_over_rows(database, version, now);
 }
-
-void upgrade_from_version_1(Database& database) {
-  database.run_script(
-      "DROP INDEX mappings_by_state; DROP INDEX IF EXISTS waiting_functions; ALTER TABLE mappings RENAME TO "
-      "mappings_of_version_1;");
-  for (const auto* step : {kMakeMappings, kMappingsFromVersion1, kMakeLeases}) database.run_script(step);
-  keep_books(database);
-  database.run_script(kBookkeepingFromVersion1);
-}
-
-// Version 2 knew of one limit only, and of groups without members.
-constexpr const char* kAccountsFromVersion2 = R"sql(
-ALTER TABLE accounts RENAME COLUMN flow_limit TO limits_of_version_2;
-ALTER TABLE accounts ADD COLUMN limits TEXT NOT NULL DEFAULT '';
-ALTER TABLE accounts ADD COLUMN timeouts TEXT NOT NULL DEFAULT
-  '{"tcp_opening":0,"tcp_established":0,"tcp_closing":0,"udp":0,"icmp":0}';
-UPDATE accounts SET limits = json_object('flows', limits_of_version_2, 'new_flows_per_second', 0,
-                                         'packets_per_second', 0);
-ALTER TABLE accounts DROP COLUMN limits_of_version_2;
-ALTER TABLE security_groups ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
-)sql";
 
 }  // namespace
 
 void prepare_schema(Database& database, TimePoint now) {
-  // A table that others refer to cannot be replaced while references are checked, nor can that be turned off in a
-  // transaction.
+  // Tables that refer to each other cannot be replaced one by one while references are checked, nor can that be turned
+  // off in a transaction.
   database.run_script("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON;");
   {
     Transaction transaction(database);
@@ -311,14 +320,8 @@ void prepare_schema(Database& database, TimePoint now) {
     if (version > kSchemaVersion)
       throw DatabaseError("database: found schema version " + std::to_string(version) + "; expected at most " +
                           std::to_string(kSchemaVersion) + " (it was written by a newer hypernat-control)");
-    if (version == 0) make_tables(database, now);
-    if (version == 1) upgrade_from_version_1(database);
-    if (version == 1 || version == 2) database.run_script(kAccountsFromVersion2);
-    if (version < 4) {
-      make_note_tables(database);
-      make_code_table(database);
-    }
     if (version < kSchemaVersion) {
+      bring_up_to_date(database, version, now);
       database.run_script(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
       transaction.commit();
     }

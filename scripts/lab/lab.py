@@ -150,7 +150,8 @@ class Lab:
 
     def start_control(self):
         quota = [(r"(mapping_reuse_after: .*)", r"\1\ninterfaces_per_vpc: 100000")] if self.crowd else []
-        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s"), *quota, *self.control_changes])
+        config = self.render("control.yaml", replace=[(r"time: 90s", "time: 0s"), (r"release_after: 20m", "release_after: 0s"),
+                                                      *quota, *self.control_changes])
         if self.crowd and not (self.folder / "control.db").exists():
             machine.run(self.build / "tests/tools/fill_database", self.folder / "control.db", self.crowd)
         process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config])

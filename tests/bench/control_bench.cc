@@ -44,7 +44,9 @@ void measure(const char* what, Work work) {
 class Bench {
  public:
   explicit Bench(const std::filesystem::path& folder)
-      : database_(folder / "control.db"), store_(config::open_directory_store(folder / "store")), provisioner_({}) {
+      : database_(folder / "control.db"),
+        store_(config::open_directory_store(folder / "store")),
+        provisioner_(database_, {.time = {}}) {
     prepare_schema(database_, clock_.now());
     controller_.emplace(Controller::Parts{.database = database_,
                                           .store = *store_,
@@ -65,7 +67,7 @@ class Bench {
                     .epoch = table.epoch,
                     .generation = table.generation,
                     .table_sha256 = config::sha256_hex(*bytes),
-                    .unix_milliseconds = to_milliseconds(clock_.now()),
+                    .unix_milliseconds = to_milliseconds(clock_.wall()),
                     .beat_milliseconds = 60'000,
                     .refusal = {},
                     .port_use = {}});
@@ -103,7 +105,7 @@ class Bench {
   SystemClock clock_;
   Database database_;
   std::unique_ptr<config::Store> store_;
-  TimedProvisioner provisioner_;
+  ModelledProvisioner provisioner_;
   std::optional<Controller> controller_;
 };
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "config/store.h"
-#include "control/provisioning/provisioner.h"
+#include "control/provisioning/modelled_provisioner.h"
 #include "control/store/schema.h"
 #include "tests/tools/many_functions.h"
 
@@ -27,7 +27,7 @@ void fill(const std::filesystem::path& path, std::uint32_t functions) {
   // Nothing is settled here, so nothing is published; but a controller wants a store.
   const auto scratch = path.parent_path() / (path.filename().string() + ".scratch");
   const auto store = config::open_directory_store(scratch);
-  TimedProvisioner provisioner({});
+  ModelledProvisioner provisioner(database, {.time = {}});
   {
     Controller controller({.database = database,
                            .store = *store,

@@ -14,12 +14,15 @@ listen: {tcp: "127.0.0.1:9041", socket: /tmp/c.sock, connections: 5, requests_pe
 database: /tmp/c.db
 store: {directory: /tmp/store}
 lambda_vpc: {prefix: 100.64.0.0/16, worker_host_block: 24}
-provisioning: {time: 0s, environment_time: 12s}
+provisioning: {time: 0s, environment_time: 12s, slowest_percent: 150}
 mapping_reuse_after: 1h
 ec2: {attachment: tenants, first_segment: 10, last_segment: 20, vteps: [192.0.2.1]}
 accounts:
   - {id: "111122223333", access_key_id: AKIAONE, secret_access_key: one}
   - {id: "111122223333", access_key_id: AKIATWO, secret_access_key: two}
+mapping_release_after: 0s
+idle_after: 7d
+scaling: {widen_percent: 90, narrow_percent: 30, narrow_after: 1m, retry_after: 5s}
 )";
 
 TEST(ControlConfig, IsRead) {
@@ -31,9 +34,13 @@ TEST(ControlConfig, IsRead) {
   expected.lambda_vpc = {{Ipv4Address::of(100, 64, 0, 0), 16}, 24};
   expected.provisioning_time = 0s;
   expected.environment_time = 12s;
+  expected.provisioning_slowest_percent = 150;
   expected.mapping_reuse_after = 1h;
   expected.ec2 = {"tenants", 10, 20, {Ipv4Address::of(192, 0, 2, 1)}};
   expected.access_keys = {{"111122223333", "AKIAONE", "one"}, {"111122223333", "AKIATWO", "two"}};
+  expected.mapping_release_after = 0s;
+  expected.idle_after = std::chrono::days(7);
+  expected.scaling = {.widen_percent = 90, .narrow_percent = 30, .narrow_after = 1min, .retry_after = 5s};
   EXPECT_EQ(parse_control_config(kControl, "f"), expected);
 }
 

@@ -15,6 +15,7 @@
 #include "control/lifecycle/table_builder.h"
 #include "control/store/counters.h"
 #include "control/store/function_store.h"
+#include "control/store/interface_store.h"
 #include "control/store/lease_store.h"
 #include "control/store/mapping_store.h"
 #include "control/store/network_store.h"
@@ -49,8 +50,10 @@ struct Promises {
 // A control plane on a directory store, with a data plane that holds whatever is there.
 struct Plane {
   explicit Plane(const TemporaryDirectory& directory)
-      : database(directory / "control.db"), store(config::open_directory_store(directory / "store")), provisioner(0ms) {
-    prepare_schema(database, clock.now());
+      : database(directory / "control.db"),
+        store(config::open_directory_store(directory / "store")),
+        provisioner(database, {.time = 0ms}) {
+    prepare_schema(database, clock.wall());
     controller = std::make_unique<Controller>(Controller::Parts{
         .database = database, .store = *store, .provisioner = provisioner, .clock = clock, .settings = {}});
     api = std::make_unique<Api>(*controller, ApiSettings{});
@@ -75,7 +78,7 @@ struct Plane {
                    .epoch = table.epoch,
                    .generation = table.generation,
                    .table_sha256 = config::sha256_hex(*bytes),
-                   .unix_milliseconds = to_milliseconds(clock.now()),
+                   .unix_milliseconds = to_milliseconds(clock.wall()),
                    .beat_milliseconds = 500,
                    .refusal = {},
                    .port_use = {}});
@@ -84,7 +87,7 @@ struct Plane {
 
   Database database;
   std::unique_ptr<config::Store> store;
-  TimedProvisioner provisioner;
+  ModelledProvisioner provisioner;
   SystemClock clock;
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Api> api;

@@ -34,7 +34,7 @@ std::vector<config::DataplaneStatus> FakeStore::statuses() {
   return reported;
 }
 
-World::World(const WorldSettings& with) : settings(with), provisioner(with.provisioning_time) {
+World::World(const WorldSettings& with) : settings(with) {
   restart();
 }
 
@@ -44,8 +44,14 @@ void World::restart() {
   database.reset();
   database = std::make_unique<Database>(settings.database);
   prepare_schema(*database, clock.now());
-  controller = std::make_unique<Controller>(Controller::Parts{
-      .database = *database, .store = store, .provisioner = provisioner, .clock = clock, .settings = settings.control});
+  // Every interface takes the same: tests say how long.
+  provisioner = std::make_unique<ModelledProvisioner>(
+      *database, ProvisioningModel{.time = settings.provisioning_time, .slowest_percent = 100});
+  controller = std::make_unique<Controller>(Controller::Parts{.database = *database,
+                                                              .store = store,
+                                                              .provisioner = *provisioner,
+                                                              .clock = clock,
+                                                              .settings = settings.control});
   controller->on_change([this] { controller->settle(); });
   api = std::make_unique<Api>(*controller, ApiSettings{.region = "us-east-1",
                                                        .keys = settings.keys,
@@ -55,10 +61,24 @@ void World::restart() {
   beat();
 }
 
+namespace {
+
+std::map<std::string, std::string> query_of(const std::string& path) {
+  std::map<std::string, std::string> query;
+  for (auto begin = path.find('?'); begin != std::string::npos; begin = path.find('&', begin + 1)) {
+    const auto equals = path.find('=', begin);
+    const auto end = std::min(path.find('&', begin + 1), path.size());
+    query[path.substr(begin + 1, equals - begin - 1)] = path.substr(equals + 1, end - equals - 1);
+  }
+  return query;
+}
+
+}  // namespace
+
 Reply World::call(const std::string& method, const std::string& path, const Json& body, const std::string& account) {
   const auto response = api->handle({.method = method,
                                      .path = path.substr(0, path.find('?')),
-                                     .query = {},
+                                     .query = query_of(path),
                                      .headers = {{"x-hypernat-account", account}},
                                      .body = body.is_null()     ? ""
                                              : body.is_string() ? body.get<std::string>()

@@ -12,7 +12,7 @@
 #include "config/store.h"
 #include "control/api/api.h"
 #include "control/lifecycle/controller.h"
-#include "control/provisioning/provisioner.h"
+#include "control/provisioning/modelled_provisioner.h"
 #include "control/store/sqlite.h"
 
 namespace hypernat::control::testing {
@@ -23,6 +23,8 @@ using namespace std::chrono_literals;
 class ManualClock final : public Clock {
  public:
   TimePoint now() const override { return now_; }
+  TimePoint wall() const override { return now_; }
+  std::chrono::milliseconds real(std::chrono::milliseconds life_time) const override { return life_time; }
   void advance(std::chrono::milliseconds time) { now_ += time; }
 
  private:
@@ -111,8 +113,8 @@ struct World {
   WorldSettings settings;
   ManualClock clock;
   FakeStore store;
-  TimedProvisioner provisioner;
   std::unique_ptr<Database> database;
+  std::unique_ptr<Provisioner> provisioner;
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Api> api;
 };
