@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ class Bench:
         self.huge = huge
         self.runs = runs
         self.figures = []
+        self.missing = []  # what could not be measured on this machine, and why
         self.tsc_hz = 0
         # The machine's interrupts mostly land on CPU 0; a lone measure takes the last one.
         self.cpus = sorted(os.sched_getaffinity(0))
@@ -57,6 +59,21 @@ class Bench:
         self.tsc_hz = answer["tsc_hz"]
         for figure in answer["figures"]:
             self.figures.append({**figure, "arguments": list(map(str, arguments)), "command": name})
+
+    def run_peer(self, peer, flows):
+        """Another program with the packets of the plain journey, outbound."""
+        print(f"  {peer} {flows}", file=sys.stderr, flush=True)
+        command = ["/usr/bin/python3", "-B", HERE / "peers.py", peer, str(flows)]
+        for run in range(self.runs):
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode != 0:
+                self.missing.append(" ".join(done.stderr.split()) or f"{peer} with {flows} flows")
+                return
+            said = json.loads(done.stdout)
+            for measure, samples in (("peer", said["cycles"]), ("peer opening", [said["opening"]]), ("peer lost", [said["lost"]])):
+                self.figures.append({"measure": measure, "setting": peer, "flows": flows, "run": run, "samples": samples,
+                                     "unit": "packets" if measure == "peer lost" else "cycles",
+                                     "value": statistics.median(samples), "arguments": [peer, str(flows)], "command": "peers"})
 
     def beside_main(self, workers):
         """Lcores for so many workers, the main one asleep on the first CPU."""
@@ -102,7 +119,20 @@ def scale(bench, sizes):
     bench.run("reload", "--encapsulation", "vxlan", "--flows", MILLION, "--mappings", 100_000, lcores=bench.beside_main(1))
 
 
+def peers(bench, sizes):
+    """Up to a million flows; our own figures, of the same run, beside them."""
+    sizes = [flows for flows in sizes if flows <= MILLION]
+    if not tables.journeys(bench.figures):
+        for flows in sizes:
+            bench.run("journey", "--encapsulation", "plain", "--flows", flows, "--runs", bench.runs)
+    for peer in PEERS:
+        for flows in sizes if "testpmd" not in peer else sizes[:1]:
+            bench.run_peer(peer, flows)
+
+
 MEASURES = {"journey": journey, "stages": stages, "opening": opening, "latency": latency, "scale": scale}
+ON_REQUEST = {"peers": peers}
+PEERS = ("testpmd-io", "testpmd-macswap", "ovs", "ovs-two-passes", "nftables")
 
 
 def machine(bench):
@@ -130,7 +160,9 @@ def write(bench, about, folder):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", action="append", choices=list(MEASURES))
+    parser.add_argument("--only", action="append", choices=[*MEASURES, *ON_REQUEST])
+    for name in ON_REQUEST:
+        parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--into", type=pathlib.Path, default=ROOT / "results/bench")
     parser.add_argument("--no-huge", action="store_true")
     return parser.parse_args()
@@ -144,14 +176,15 @@ def main():
     about = machine(bench)
     sizes = [1000, 65_536, MILLION] if arguments.quick else [1000, 65_536, MILLION, 10 * MILLION]
     try:
-        for name in arguments.only or MEASURES:
-            MEASURES[name](bench, sizes)
+        asked = [name for name in ON_REQUEST if getattr(arguments, name)]
+        for name in dict.fromkeys([*(arguments.only or MEASURES), *asked]):
+            {**MEASURES, **ON_REQUEST}[name](bench, sizes)
     except CannotMeasure as problem:
         print(f"scripts/bench: {problem}", file=sys.stderr)
         return 1
     finally:
         loan.release()
-    about["tsc_hz"] = bench.tsc_hz
+    about.update(tsc_hz=bench.tsc_hz, not_measured=bench.missing)
     write(bench, about, arguments.into)
     print(tables.text(bench.figures, about))
     picture.draw(bench.figures, about, arguments.into)

@@ -104,6 +104,19 @@ def stage_table(figures):
     return lines + [""]
 
 
+def peers_table(figures, tsc_hz):
+    """Cycles per packet outbound, all that the core does; ours beside, of the same run's machine, and the ratio."""
+    lines = []
+    for peer, flows in dict.fromkeys((figure["setting"], figure["flows"]) for figure in figures if figure["measure"] == "peer"):
+        cycles, opened, lost = (median(runs_of(figures, measure, flows, peer).values())
+                                for measure in ("peer", "peer opening", "peer lost"))
+        ours = median(runs_of(figures, "journey", flows, "plain outbound uniform").values())
+        lines.append(f"{peer:<18}{count(flows):>8}{cycles:>9.0f}{tsc_hz / cycles / 1e6:>8.2f}{tsc_hz / opened / 1e6:>12.2f}"
+                     f"{lost:>10.0f}{ours:>9.0f}{cycles / ours:>8.1f}")
+    head = f"{'':<18}{'flows':>8}{'cycles':>9}{'Mpps':>8}{'M opened/s':>12}{'lost':>10}{'ours':>9}{'ratio':>8}"
+    return ["Peers, one core each, plain, outbound", "", head] + lines + [""] if lines else []
+
+
 def plain_table(figures, measures, title):
     lines = [f"{figure['measure']:<14}{figure['setting']:<34}{count(figure['flows']):>10} {figure['value']:>12.2f} {figure['unit']}"
              for figure in figures if figure["measure"] in measures]
@@ -122,4 +135,6 @@ def text(figures, about):
     lines += plain_table(figures, ["memory"], "Memory, all in")
     lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
     lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")
+    lines += peers_table(figures, about["tsc_hz"])
+    lines += [f"not measured: {reason}" for reason in about["not_measured"]]
     return "\n".join(lines)
