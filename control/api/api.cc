@@ -73,7 +73,8 @@ std::string Api::account_of(const ApiRequest& request, const char* service) {
     throw Refusal(RefusalKind::kAccessDenied,
                   "Found no account; expected the header X-Hypernat-Account, or accounts with keys in control.yaml and "
                   "a request that is signed with one");
-  const auto now = controller_.read([](Controller::Lifecycle& lifecycle) { return lifecycle.now; });
+  // Not the state machine's time, which need not be that of the world.
+  const auto now = settings_.clock == nullptr ? SystemClock().now() : settings_.clock->now();
   const auto account = verify_signature(request, settings_.keys, {.region = settings_.region, .service = service}, now);
   if (request.origin == Origin::kTcp && !rate_.admit(account, now))
     throw Refusal(RefusalKind::kTooManyRequests, "Rate exceeded");

@@ -32,6 +32,7 @@ struct ApiSettings {
   config::Ec2Config ec2;
   std::filesystem::path runner;                         ///< hypernat-runner, as worker hosts see it
   std::chrono::milliseconds environment_idle_after{0};  ///< how long one waits for the next event; 0: none does
+  const Clock* clock = nullptr;                         ///< what clients sign by; nothing: the system's
 };
 
 /// A path cut at its slashes: "/hypernat/v1/mappings" → {"hypernat", "v1", "mappings"}.

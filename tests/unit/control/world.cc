@@ -57,7 +57,9 @@ void World::restart() {
                                                        .keys = settings.keys,
                                                        .requests_per_second = settings.requests_per_second,
                                                        .ec2 = settings.ec2,
-                                                       .runner = {}});
+                                                       .runner = {},
+                                                       .environment_idle_after = {},
+                                                       .clock = &clock});
   beat();
 }
 
