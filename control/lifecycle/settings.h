@@ -26,7 +26,7 @@ struct Settings {
   std::chrono::milliseconds environment_time{10'000};            ///< how long making one environment's interface takes
   std::uint32_t interfaces_per_vpc = 250;                        ///< AWS's quota
   std::chrono::milliseconds idle_after = std::chrono::days(14);  ///< how long unused, until interfaces are reclaimed
-  ScalingSettings scaling;
+  ScalingSettings scaling{};
   std::chrono::milliseconds worker_host_beat{2'000};  ///< registrations come this often; three missed: not live
 };
 
