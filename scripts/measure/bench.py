@@ -75,6 +75,16 @@ class Bench:
                                      "unit": "packets" if measure == "peer lost" else "cycles",
                                      "value": statistics.median(samples), "arguments": [peer, str(flows)], "command": "peers"})
 
+    def run_search(self, device, flows):
+        """Two processes with a device between them."""
+        units = {"throughput": "packets/s", "establishment": "flows/s", "tear-down": "flows/s", "capacity": "flows"}
+        for run in range(self.runs):
+            said = self.run_beside("search", device, flows)
+            if said is None:
+                return
+            for question, unit in units.items():
+                self.add_beside("search", "search", f"{device} {question}", flows, run, unit, [said[question]])
+
     def beside_main(self, workers):
         """Lcores for so many workers, the main one asleep on the first CPU."""
         return ",".join([f"0@{self.cpus[0]}"] + [f"{n + 1}@{self.cpus[(n + 1) % len(self.cpus)]}" for n in range(workers)])
@@ -130,8 +140,15 @@ def peers(bench, sizes):
             bench.run_peer(peer, flows)
 
 
+def search(bench, sizes):
+    for device in DEVICES:
+        for flows in [flows for flows in sizes if 1000 < flows <= MILLION]:
+            bench.run_search(device, flows)
+
+
 MEASURES = {"journey": journey, "stages": stages, "opening": opening, "latency": latency, "scale": scale}
-ON_REQUEST = {"peers": peers}
+ON_REQUEST = {"peers": peers, "search": search}
+DEVICES = ("vhost", "memif")
 PEERS = ("testpmd-io", "testpmd-macswap", "ovs", "ovs-two-passes", "nftables")
 
 

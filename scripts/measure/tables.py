@@ -135,6 +135,7 @@ def text(figures, about):
     lines += plain_table(figures, ["memory"], "Memory, all in")
     lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
     lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")
+    lines += plain_table(figures, ["search"], "Between two processes, after RFC 9693; the device and the other process are part of it")
     lines += peers_table(figures, about["tsc_hz"])
     lines += [f"not measured: {reason}" for reason in about["not_measured"]]
     return "\n".join(lines)
