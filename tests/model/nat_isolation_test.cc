@@ -2,9 +2,11 @@
 // dropped and none of its openings fails. In virtual time.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
+#include "tests/packet/fragments.h"
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
@@ -30,7 +32,15 @@ class Flooder {
   explicit Flooder(std::uint64_t seed) : random_(seed) {}
 
   NatWorld::Arrival next() {
-    switch (below(8)) {
+    switch (below(12)) {
+      case 8:  // later fragments whose first does not come
+        return piece_from_inside(later(), port());
+      case 9:  // first fragments, of datagrams whose rest does not come
+        return piece_from_inside(first(), port());
+      case 10:  // the same from its own network, again and again with the identifications of others
+        return {.side = Side::kOutside, .from = {}, .subnet = 1, .datagram = {}, .piece = from_outside(first())};
+      case 11:
+        return {.side = Side::kOutside, .from = {}, .subnet = 1, .datagram = {}, .piece = from_outside(later())};
       case 0:  // new flows towards one server
         return from_inside(ip(kServer) / Udp{.src = port(), .dst = 53});
       case 1:  // new flows towards neighbours that there are not
@@ -61,6 +71,19 @@ class Flooder {
   static NatWorld::Arrival from_inside(const craft::Datagram& datagram) {
     return {.side = Side::kInside, .from = {.mapping = 1}, .datagram = datagram};
   }
+  NatWorld::Arrival piece_from_inside(craft::Piece piece, std::uint16_t identification) {
+    piece.ip = ip(kServer);
+    piece.ip.identification = identification;
+    return {.side = Side::kInside, .from = {.mapping = 1}, .datagram = {}, .piece = piece.bytes()};
+  }
+  craft::Bytes from_outside(craft::Piece piece) {
+    piece.ip = {.src = kServer, .dst = kInterface, .identification = static_cast<std::uint16_t>(below(64))};
+    return piece.bytes();
+  }
+  craft::Piece first() { return {.ip = {}, .offset = 0, .more = true, .payload = craft::Bytes(64, 0x30)}; }
+  craft::Piece later() {
+    return {.ip = {}, .offset = 64 * (1 + below(20)), .more = below(2) == 0, .payload = craft::Bytes(64, 0x30)};
+  }
   std::mt19937_64 random_;
 };
 
@@ -73,6 +96,7 @@ class Bystander {
 
   void step() {
     for (Talk& talk : steady_) exchange(talk);
+    for (Talk& talk : steady_) exchange_in_pieces(talk);
     for (int i = 0; i < 4; ++i) {
       Talk talk = open(next_++);
       exchange(talk);
@@ -118,7 +142,31 @@ class Bystander {
     EXPECT_TRUE(in.forwarded()) << "flow " << talk.n << ": " << in.text();
   }
 
+  // As fragments, the last one first: each way all of them arrive.
+  void exchange_in_pieces(const Talk& talk) {
+    if (talk.n % 3 == 1) return;  // a segment is not so long
+    const auto send = [&](NatWorld::Arrival arrival, craft::Datagram datagram) {
+      datagram.payload.resize(150, 0x55);
+      datagram.ip.identification = static_cast<std::uint16_t>(++identification_ % 64);
+      auto pieces = craft::cut(datagram.bytes(), {64, 128});
+      std::ranges::reverse(pieces);
+      std::vector<std::size_t> sent;
+      for (const craft::Bytes& piece : pieces) {
+        arrival.piece = piece;
+        sent.push_back(world_.send(arrival));
+      }
+      world_.carry_all();
+      for (const std::size_t packet : sent) {
+        const Outcome out = world_.outcome(packet);
+        EXPECT_TRUE(out.forwarded()) << "a fragment of flow " << talk.n << ": " << out.text();
+      }
+    };
+    send({.side = Side::kInside, .from = kHome, .datagram = {}}, request(talk.n, "PA"));
+    send({.side = Side::kOutside, .from = {}, .subnet = 2, .datagram = {}}, reply(talk, "PA"));
+  }
+
   NatWorld& world_;
+  std::uint32_t identification_ = 0;
   std::vector<Talk> steady_;
   std::uint32_t next_ = 1'000;
 };
@@ -142,6 +190,12 @@ TEST_P(Isolation, of_one_tenant_from_the_flood_of_another_is_whole) {
                   .redirects = 64,
                   .redirects_per_tenant = 32,
                   .next_hops = 128,
+                  .fragments = {.datagrams = 64,
+                                .datagrams_per_tenant = 8,
+                                .held = 64,
+                                .held_per_tenant = 8,
+                                .timeout = 500,
+                                .tenants = 16},
                   .timeouts = {.tcp_opening = 900, .tcp_established = 900, .udp = 900, .icmp = 900},
                   .seed = 7});
   Flooder flooder(11);
@@ -170,7 +224,8 @@ INSTANTIATE_TEST_SUITE_P(Rows, Isolation,
                          testing::Values(Row{"no_limit_but_shares",
                                              {},
                                              {Drop::flow_share_full, Drop::next_hop_table_full, Drop::bad_tcp_flags,
-                                              Drop::spoofed_source, Drop::no_flow, Drop::reset_rate_limited}},
+                                              Drop::spoofed_source, Drop::no_flow, Drop::reset_rate_limited,
+                                              Drop::fragment_share_full, Drop::fragment_overlap}},
                                          Row{"flows", {.flows = 100}, {Drop::tenant_flow_limit}},
                                          Row{"new_flows", {.new_flows_per_second = 50}, {Drop::tenant_new_flow_limit}},
                                          Row{"packets", {.packets_per_second = 5'000}, {Drop::tenant_packet_limit}},

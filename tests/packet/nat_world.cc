@@ -5,15 +5,14 @@
 #include <stdexcept>
 
 #include "dataplane/nat/answer.h"
+#include "tests/packet/fragments.h"
+#include "tests/packet/nat_world_delivery.h"
 
 namespace hypernat::dataplane {
 namespace {
 
 Ipv4Address address_of(const std::string& text) {
   return parse_ipv4_address(text).value();
-}
-Ipv4Prefix prefix_of(const std::string& text) {
-  return parse_ipv4_prefix(text).value();
 }
 
 NatSecret secret_of(std::uint64_t seed) {
@@ -31,14 +30,6 @@ HomeTuple ends_of(const craft::Bytes& bytes, const craft::Seen& seen) {
           .dst_port = L4Port::from_host(seen.dst_port)};
 }
 
-// The ends of the flow that a packet belongs to, as a packet of it in that direction has them: of an ICMP error those
-// of its quote, the other way round.
-struct Tuple {
-  HomeTuple ends;
-  Protocol protocol{};
-  Content content{};
-  std::uint8_t tcp_flags = 0;
-};
 Tuple tuple_of(const craft::Bytes& bytes) {
   const auto quote = craft::quote_in(bytes);
   if (!quote) {
@@ -67,27 +58,15 @@ std::string Outcome::text() const {
       return "answered, " + std::string(name_of(drop));
     case Verdict::kHandedOver:
       return "handed over";
+    case Verdict::kHeld:
+      return "held";
     default:
       return "pending";
   }
 }
 
-// A packet in a buffer of exactly its size, and its descriptor as the parse stage would have filled it.
-struct NatWorld::Delivery {
-  Side side;
-  Environment from;
-  std::uint32_t subnet;
-  craft::Bytes sent;
-  Tuple tuple;
-  std::unique_ptr<std::uint8_t[]> buffer;
-  Packet packet;
-  std::uint16_t worker = 0;
-  std::uint32_t passes = 0;
-};
-
 NatWorld::NatWorld() : NatWorld(Options{}) {}
 NatWorld::~NatWorld() = default;
-
 NatWorld::NatWorld(const Options& options)
     : options_(options),
       home_({.key = kMicrosoftKey, .buckets = options.buckets, .workers = options.workers}),
@@ -114,13 +93,19 @@ NatWorld::NatWorld(const Options& options)
                                  .resets_per_second = options.resets_per_second,
                                  .errors_per_second = options.errors_per_second,
                                  .attachments = {options.inside, options.outside},
-                                 .lambda_vpc = prefix_of("100.64.0.0/10"),
+                                 .lambda_vpc = parse_ipv4_prefix("100.64.0.0/10").value(),
                                  .gateway = address_of("169.254.100.1"),
                                  .timeouts = options.timeouts,
                                  .secret = secret_of(options.seed),
                                  .numa_node = -1},
                                 home_, neighbours_, usage_));
     if (!nats_.back()) throw std::runtime_error("no memory for a NAT");
+    identifications_.emplace_back(
+        Identifications::Options{.secret = {options.seed, 7}, .worker = worker, .workers = options.workers});
+  }
+  for (Identifications& identifications : identifications_) {
+    gatherings_.push_back(Gathering::create(options.fragments, identifications));
+    if (!gatherings_.back()) throw std::runtime_error("no memory for fragments");
   }
   adopted_.resize(options.workers);
   rings_.resize(std::size_t{options.workers} * options.workers);
@@ -158,6 +143,12 @@ void NatWorld::pass(Tick milliseconds) {
     const std::uint32_t calls = 80 + nat->open_flows() / 16;
     for (std::uint32_t i = 0; i < calls; ++i) nat->maintain(now_);
   }
+  for (std::uint16_t worker = 0; worker < options_.workers; ++worker) {
+    for (std::uint32_t left = gatherings_[worker]->datagrams() + 1; left > 0; --left) {
+      gatherings_[worker]->expire(now_);
+      let_fragments_go(worker);
+    }
+  }
   if (options_.carrying == Carrying::kAtOnce) carry_all();
   // Next hops that want to be asked for; nobody here answers.
   std::vector<std::uint32_t> asked(neighbours_.capacity());
@@ -169,15 +160,17 @@ std::shared_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) co
   delivery->side = arrival.side;
   delivery->from = arrival.from;
   delivery->subnet = arrival.subnet;
-  delivery->sent = arrival.datagram.bytes();
-  delivery->tuple = tuple_of(delivery->sent);
+  delivery->is_piece = !arrival.piece.empty();
+  delivery->sent = delivery->is_piece ? arrival.piece : arrival.datagram.bytes();
   const craft::Bytes& bytes = delivery->sent;
+  // Of a fragment nothing is read but the IPv4 header.
+  if (!delivery->is_piece) delivery->tuple = tuple_of(bytes);
   delivery->buffer = std::make_unique<std::uint8_t[]>(bytes.size());
   std::memcpy(delivery->buffer.get(), bytes.data(), bytes.size());
   Packet& packet = delivery->packet;
   packet.frame = delivery->buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
-  delivery->worker = home_.worker_of(home_.hash(delivery->tuple.ends));
+  delivery->worker = delivery->is_piece ? gatherer_of(bytes) : home_.worker_of(home_.hash(delivery->tuple.ends));
   return delivery;
 }
 
@@ -211,7 +204,14 @@ void NatWorld::parse(Delivery& delivery, const Tables& tables) const {
     packet.slot = tables.subnet_by_number.find(delivery.subnet);
     packet.attachment = 1;
   }
-  packet.toeplitz = home_.hash(tuple.ends);
+  if (delivery.is_piece) {
+    packet.protocol = Protocol{packet.ip->protocol};
+    packet.src = packet.ip->src();
+    packet.dst = packet.ip->dst();
+    packet.fragment = fragment_of(*packet.ip);
+    if (delivery.gathered) Gathering::tell(packet, delivery.mark);
+  }
+  packet.toeplitz = home_.hash({packet.src, packet.dst, packet.src_port, packet.dst_port});
   if (packet.slot == Tables::kMissing) drop_packet(packet, Drop::unknown_segment);
   delivery.packet = packet;
 }
@@ -230,19 +230,25 @@ void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr
       nat.lost(delivery->packet.pass);
   }
   if (!packets.empty() && origin == Origin::kDevice) nat.admit(packets, now_);
+  for (const auto& delivery : deliveries)
+    if (delivery->packet.verdict == Verdict::kPending && is_fragment(delivery->packet)) gather(worker, delivery);
   std::erase_if(packets, [](const Packet* packet) { return packet->verdict != Verdict::kPending; });
   if (!packets.empty()) nat.translate(packets, now_);
   nat.maintain(now_);
   for (const auto& delivery : deliveries) {
-    if (delivery->packet.verdict != Verdict::kHandedOver) continue;
-    auto& way = ring(worker, delivery->packet.pass.to);
-    if (way.size() < options_.ring) {
-      ++delivery->passes;
-      way.push_back(delivery);
-    } else {
-      die(worker, *delivery);
-    }
+    const Packet& packet = delivery->packet;
+    if (packet.verdict != Verdict::kHandedOver) continue;
+    const bool passed = packet.pass.kind != PassKind::kAtHome;
+    hand_over(worker, passed ? packet.pass.to : delivery->home, delivery);
   }
+  let_fragments_go(worker);
+}
+
+void NatWorld::hand_over(std::uint16_t worker, std::uint16_t to, const std::shared_ptr<Delivery>& delivery) {
+  auto& way = ring(worker, to);
+  if (way.size() >= options_.ring) return die(worker, *delivery);
+  if (delivery->packet.pass.kind != PassKind::kAtHome) ++delivery->passes;
+  way.push_back(delivery);
 }
 
 void NatWorld::die(std::uint16_t worker, Delivery& delivery) {
@@ -327,10 +333,6 @@ std::size_t NatWorld::send(const Arrival& arrival) {
   return sent_.size() - 1;
 }
 
-Outcome NatWorld::outcome(std::size_t packet) const {
-  return finish(*sent_[packet]);
-}
-
 std::uint16_t NatWorld::home_of(const craft::Datagram& datagram) const {
   HomeTuple ends{
       .src = address_of(datagram.ip.src), .dst = address_of(datagram.ip.dst), .src_port = {}, .dst_port = {}};
@@ -347,6 +349,10 @@ std::uint16_t NatWorld::home_of(const craft::Datagram& datagram) const {
       },
       datagram.l4);
   return home_.worker_of(home_.hash(ends));
+}
+
+Outcome NatWorld::outcome(std::size_t packet) const {
+  return finish(*sent_[packet]);
 }
 
 Outcome NatWorld::outbound(const Environment& from, const craft::Datagram& datagram) {

@@ -1,16 +1,19 @@
-// A NAT with everything around it, for tests: tables, homes, neighbours, a clock, as many workers as wanted. Packets go
-// in as bytes and come out as bytes; each lies in a buffer of exactly its size, so that sanitizers see every overrun.
-// What the workers pass to each other lies on rings between them and is carried at once, or when the test says so.
+// A NAT with everything around it, for tests: tables, homes, neighbours, fragments, a clock, as many workers as wanted.
+// Packets go in as bytes and come out as bytes; each lies in a buffer of exactly its size, so that sanitizers see every
+// overrun. What the workers pass to each other lies on rings between them and is carried at once, or when the test says
+// so.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/table.h"
+#include "dataplane/fragments/gathering.h"
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/table_compiler.h"
 #include "tests/packet/craft.h"
@@ -69,6 +72,7 @@ class NatWorld {
     std::uint32_t next_hops = 1024;
     std::uint32_t resets_per_second = 100;
     std::uint32_t errors_per_second = 100;
+    Gathering::Options fragments = {.tenants = 16};
     AttachmentSize inside = {};   ///< of attachment 0
     AttachmentSize outside = {};  ///< of attachment 1
     std::uint32_t buckets = 128;
@@ -94,6 +98,7 @@ class NatWorld {
     Environment from = {};
     std::uint32_t subnet = 1;
     craft::Datagram datagram;
+    craft::Bytes piece = {};  ///< a fragment, in the place of the datagram
   };
   std::vector<Outcome> burst(const std::vector<Arrival>& arrivals);
 
@@ -143,7 +148,12 @@ class NatWorld {
   void parse(Delivery& delivery, const Tables& tables) const;
   enum class Origin : std::uint8_t { kDevice, kOtherWorker };
   void translate(std::uint16_t worker, const std::vector<std::shared_ptr<Delivery>>& deliveries, Origin origin);
+  void hand_over(std::uint16_t worker, std::uint16_t to, const std::shared_ptr<Delivery>& delivery);
   void die(std::uint16_t worker, Delivery& delivery);
+  // nat_world_fragments.cc
+  std::uint16_t gatherer_of(const craft::Bytes& piece) const;
+  void gather(std::uint16_t worker, const std::shared_ptr<Delivery>& delivery);
+  void let_fragments_go(std::uint16_t worker);
   static Outcome finish(const Delivery& delivery);
   std::deque<std::shared_ptr<Delivery>>& ring(std::uint16_t from, std::uint16_t to) {
     return rings_[std::size_t{from} * options_.workers + to];
@@ -161,6 +171,9 @@ class NatWorld {
   std::vector<std::deque<std::shared_ptr<Delivery>>> rings_;
   std::vector<std::shared_ptr<Delivery>> sent_;
   std::vector<std::unique_ptr<Nat>> nats_;
+  std::vector<Identifications> identifications_;  ///< by worker
+  std::vector<std::unique_ptr<Gathering>> gatherings_;
+  std::map<const void*, std::shared_ptr<Delivery>> held_;  ///< with some gathering
   Tick now_;
 };
 
