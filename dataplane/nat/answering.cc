@@ -26,7 +26,7 @@ void Nat::State::refuse_segment(Packet& packet, std::uint32_t tenant, Tick now) 
     drop_packet(packet, Drop::no_flow);
     return;
   }
-  if (!resets[tenant].take(options.resets_per_second, now)) {
+  if (!allowances[tenant].resets.take(options.resets_per_second, now)) {
     drop_packet(packet, Drop::reset_rate_limited);
     return;
   }
@@ -47,7 +47,7 @@ void Nat::State::tell(Packet& packet, const Told& told, Tick now) {
   drop_packet(packet, told.reason);
   if (!may_be_told(packet)) return;
   const std::uint32_t tenant = tenant_of(packet);
-  if (!errors[tenant].take(options.errors_per_second, now)) {
+  if (!allowances[tenant].errors.take(options.errors_per_second, now)) {
     tenant_counters[tenant].errors_withheld.add();
     return;
   }

@@ -69,10 +69,16 @@ bool Nat::State::may_open_more(Packet& packet, std::uint32_t tenant, Tick now) {
   return may_open_now(packet, tenant, now);
 }
 
+TenantAllowances Nat::State::full_allowances() const {
+  return {.resets = Allowance(options.resets_per_second),
+          .errors = Allowance(options.errors_per_second),
+          .resting_ports = Allowance(kRestingSearchesPerSecond)};
+}
+
 bool Nat::State::may_open_now(Packet& packet, std::uint32_t tenant, Tick now) {
   const std::uint32_t limit = tables->tenants[tenant].limits.new_flows_per_second;
   // An opening that is passed on was counted where it began.
-  if (limit == 0 || packet.pass.kind == PassKind::kOpening || usage.take_new_flow(tenant, limit, now)) return true;
+  if (limit == 0 || goes_round(packet.pass.kind) || usage.take_new_flow(tenant, limit, now)) return true;
   drop_packet(packet, Drop::tenant_new_flow_limit);
   return false;
 }

@@ -44,9 +44,8 @@ bool Nat::State::allocate() {
   index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
   if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
       !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
-      !resets.allocate(options.tenant_slots) || !errors.allocate(options.tenant_slots) ||
-      !under_flow_limit.allocate(options.tenant_slots) || !packet_allowances.allocate(options.tenant_slots) ||
-      !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
+      !allowances.allocate(options.tenant_slots) || !under_flow_limit.allocate(options.tenant_slots) ||
+      !packet_allowances.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
       !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()}) ||
       !redirects.allocate({.name = name_of_redirects.c_str(),
                            .capacity = options.redirects,
@@ -62,10 +61,7 @@ bool Nat::State::allocate() {
                                              .hash = hash,
                                              .random = SecretRandom(options.secret.random, options.worker),
                                              .worker = options.worker}));
-  for (std::size_t slot = 0; slot < resets.size(); ++slot) {
-    resets[slot] = Allowance(options.resets_per_second);
-    errors[slot] = Allowance(options.errors_per_second);
-  }
+  for (std::size_t slot = 0; slot < allowances.size(); ++slot) allowances[slot] = full_allowances();
   sweep_cursor = flows.capacity();
   redirect_sweep_cursor = redirects.capacity();
   return ports != nullptr;
@@ -89,8 +85,7 @@ void Nat::switch_tables(const Tables& tables) {
   for (std::uint32_t slot = 0; slot < state.options.tenant_slots; ++slot) state.follow_flow_limit(slot);
   for (const std::uint32_t slot : tables.new_tenants) {
     state.tenant_counters[slot].reset();
-    state.resets[slot] = Allowance(state.options.resets_per_second);
-    state.errors[slot] = Allowance(state.options.errors_per_second);
+    state.allowances[slot] = state.full_allowances();
   }
   for (const std::uint32_t slot : tables.new_interfaces) {
     state.interface_counters[slot].reset();
@@ -108,6 +103,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   assert(packets.size() <= kMaxBurst);
   State::Burst burst;
   burst.now = now;
+  state_->in_hand = packets;
   state_->make_keys(burst, packets);
   state_->find_flows(burst);
   if (!swept()) state_->forget_stale_flows(burst);
@@ -220,7 +216,7 @@ void Nat::State::open_flows(Burst& burst) {
                                             : open(packet, burst.proposals[i], burst.now);
       if (packet.opened) opened.set(bit);
     }
-    if (packet.pass.kind == PassKind::kOpening && packet.flow != kNone) own(packet);
+    if (goes_round(packet.pass.kind) && packet.flow != kNone) own(packet);
   }
 }
 

@@ -1,7 +1,7 @@
 // What a worker's NAT is made of. Private to nat/: nat.cc has the stages of the journey, forward.cc the last one of
-// them, open.cc the opening and closing of flows, limits.cc what tenants may do, answering.cc what senders are told,
-// icmp_errors.cc the errors of others, undelivered.cc packets that come back, fragments.cc what is different for
-// fragments, passing.cc what passes between workers, list.cc the view for people.
+// them, open.cc the opening and closing of flows, resting.cc the ports of closed ones, limits.cc what tenants may do,
+// answering.cc what senders are told, icmp_errors.cc the errors of others, undelivered.cc packets that come back,
+// fragments.cc what is different for fragments, passing.cc what passes between workers, list.cc the view for people.
 #pragma once
 
 #include <memory>
@@ -26,6 +26,16 @@ namespace hypernat::dataplane {
 struct PacketAllowance {
   std::uint32_t wanted = 0;
   std::uint32_t granted = 0;
+};
+
+inline constexpr std::uint32_t kRestingSearchesPerSecond =
+    1000;  ///< of each tenant: some hundredths of a worker's time
+
+/// What a tenant may still have of what is limited for each worker.
+struct TenantAllowances {
+  Allowance resets;
+  Allowance errors;
+  Allowance resting_ports;  ///< searches for one
 };
 
 struct Nat::State {
@@ -91,7 +101,13 @@ struct Nat::State {
   void close(std::uint32_t number);
   void free_flow(std::uint32_t number);
 
+  // resting.cc
+  bool may_take_resting(const Packet& packet, std::uint32_t tenant, Tick now);
+  bool is_in_hand(std::uint32_t number) const;
+  PortChoice::Result choose_resting_port(Opening& opening, Tick now);
+
   // limits.cc
+  TenantAllowances full_allowances() const;
   std::uint32_t tenant_of(const Packet& packet) const;
   std::uint32_t packet_limit_of(const Packet& packet) const;
   void follow_flow_limit(std::uint32_t tenant);
@@ -166,10 +182,22 @@ struct Nat::State {
   Tick remotes_looked_at = 0;
   FixedArray<InterfaceCounters> interface_counters;
   FixedArray<TenantCounters> tenant_counters;
-  FixedArray<Allowance> resets;                   ///< by tenant slot
-  FixedArray<Allowance> errors;                   ///< likewise
+  std::span<Packet* const> in_hand;               ///< the packets of `translate`
+  FixedArray<TenantAllowances> allowances;        ///< by tenant slot
   FixedArray<bool> under_flow_limit;              ///< likewise: whether its flows here are in `usage`
   FixedArray<PacketAllowance> packet_allowances;  ///< likewise; all zero between bursts
+};
+
+/// One opening and what it has claimed so far.
+struct Nat::State::Opening {
+  Packet& packet;
+  const MappingEntry& mapping;
+  const SubnetEntry& subnet;
+  Ipv4Address next_hop_address{};
+  std::uint32_t number = kNone;
+  std::uint32_t next_hop = kNone;
+  std::uint32_t interface_slot = kNone;
+  PortChoice::Wanted inbound{};
 };
 
 }  // namespace hypernat::dataplane

@@ -31,18 +31,6 @@ FlowState first_state_of(Protocol protocol) {
 
 }  // namespace
 
-// One opening and what it has claimed so far.
-struct Nat::State::Opening {
-  Packet& packet;
-  const MappingEntry& mapping;
-  const SubnetEntry& subnet;
-  Ipv4Address next_hop_address{};
-  std::uint32_t number = kNone;
-  std::uint32_t next_hop = kNone;
-  std::uint32_t interface_slot = kNone;
-  PortChoice::Wanted inbound{};
-};
-
 PortChoice::Wanted Nat::State::wanted_port(const Packet& packet, std::uint32_t interface_slot) const {
   const InterfaceEntry& interface = tables->interfaces[interface_slot];
   const bool echo = packet.protocol == Protocol::kIcmp;
@@ -84,7 +72,9 @@ void Nat::State::open(Packet& packet, L4Port proposed, Tick now) {
   if (!may_open_more(packet, mapping.tenant, now)) return;
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
   if (!permit(opening, now) || !claim(opening)) return;
-  const PortChoice::Result port = choose_port(opening, proposed);
+  PortChoice::Result port = choose_port(opening, proposed);
+  if (port == PortChoice::Result::kExhausted && may_take_resting(packet, mapping.tenant, now))
+    port = choose_resting_port(opening, now);
   if (port == PortChoice::Result::kFound && enter(opening, now)) {
     packet.flow = opening.number;
     packet.opened = true;

@@ -1,7 +1,8 @@
 // Openings for which this worker has no port, and packets whose flow another worker owns: to whom they are passed on.
 //
-// An opening goes round from its home, each worker asked once, until one has a port. That worker owns the flow wholly;
-// the home keeps a redirect and sends it the outbound packets, while replies come to the owner by their hash. Whoever
+// An opening goes round from its home, each worker asked once, until one has a port. When none has, it goes round once
+// more, from the home on, for a port that rests (resting.cc). The worker that has one owns the flow wholly; the home
+// keeps a redirect and sends it the outbound packets, while replies come to the owner by their hash. Whoever
 // does not find the flow that he was sent a packet of sends it home, once: the home alone decides what becomes of it.
 // Rings keep their order, so what follows an opening the same way round finds the flow that it opened.
 #include <algorithm>
@@ -19,15 +20,24 @@ std::uint16_t Nat::State::next_worker() const {
   return static_cast<std::uint16_t>(options.worker + 1U == home.workers() ? 0 : options.worker + 1U);
 }
 
-// No interface of the mapping has a port of this worker's: the next one is asked, until all were.
+// No interface of the mapping has a port of this worker's: the next one is asked, until all were, of a connection
+// twice.
 void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
-  const bool on_its_way = packet.pass.kind == PassKind::kOpening;
+  const bool on_its_way = goes_round(packet.pass.kind);
   const std::uint16_t asked_first = on_its_way ? packet.pass.home : options.worker;
   const std::uint16_t next = next_worker();
+  if (next == asked_first && packet.pass.kind == PassKind::kOpening && packet.protocol == Protocol::kTcp) {
+    packet.pass.kind = PassKind::kReclaiming;
+    pass_to(packet, next);
+    return;
+  }
   if (next == asked_first) {
     for (const std::uint32_t slot : mapping.interfaces) interface_counters[slot].ports_exhausted.add();
     drop_packet(packet, Drop::ports_exhausted);
     return;
+  }
+  if (on_its_way && packet.pass.home == options.worker) {
+    if (Redirect* const known = redirects.find(packet.pass.ticket)) known->state = RedirectState::kReclaiming;
   }
   if (!on_its_way) {
     const RedirectTicket ticket = redirects.add({.key = packet.key,
@@ -49,6 +59,7 @@ void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
 bool Nat::State::pass_on(Packet& packet) {
   switch (packet.pass.kind) {
     case PassKind::kOpening:
+    case PassKind::kReclaiming:
       return false;
     case PassKind::kFollowing:
       if (next_worker() == packet.pass.home)
@@ -81,13 +92,15 @@ bool Nat::State::redirect(Packet& packet) {
   Redirect* const known = redirects.find(packet.key, packet.signature);
   if (known == nullptr) return false;
   const RedirectTicket ticket = redirects.ticket_of(*known);
-  // The packet itself tells that the flow is gone, before the report does; or the mapping is another one by now.
-  const bool went_there = packet.pass.kind == PassKind::kReturned && packet.pass.ticket == ticket;
+  // The packet itself tells that the flow is gone, before the report does, unless the opening has gone on before it; or
+  // the mapping is another one by now.
+  const bool went_there = packet.pass.kind == PassKind::kReturned && packet.pass.ticket == ticket &&
+                          known->state != RedirectState::kReclaiming;
   if (went_there || known->mapping_slot != packet.slot) {
     redirects.remove(*known);
     return false;
   }
-  packet.pass = {.kind = known->state == RedirectState::kOpening ? PassKind::kFollowing : PassKind::kRedirected,
+  packet.pass = {.kind = known->state == RedirectState::kOwned ? PassKind::kRedirected : PassKind::kFollowing,
                  .returned_before = packet.pass.returned_before,
                  .home = static_cast<std::uint8_t>(options.worker),
                  .to = 0,
@@ -96,8 +109,14 @@ bool Nat::State::redirect(Packet& packet) {
   return true;
 }
 
-// The flow of a passed opening is here: opened just now, or left over from a redirect that the home has no more.
+// The flow of a passed opening is here: opened just now, or left over from a redirect that the home has no more. At
+// home it needs no redirect.
 void Nat::State::own(Packet& packet) {
+  if (packet.pass.home == options.worker) {
+    if (Redirect* const known = redirects.find(packet.pass.ticket)) redirects.remove(*known);
+    packet.pass.kind = PassKind::kAtHome;
+    return;
+  }
   FlowCold& cold = flows.cold(packet.flow);
   cold.home = packet.pass.home;
   cold.ticket = packet.pass.ticket;
@@ -106,7 +125,7 @@ void Nat::State::own(Packet& packet) {
 }
 
 void Nat::State::lose(Pass& pass) {
-  if (pass.kind != PassKind::kOpening) return;
+  if (!goes_round(pass.kind)) return;
   pass.kind = PassKind::kAtHome;
   if (pass.home != options.worker)
     reports.add(pass.home, {.ticket = pass.ticket, .kind = RedirectReport::Kind::kReleased});

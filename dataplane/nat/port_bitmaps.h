@@ -20,6 +20,7 @@ class PortBitmap {
   static constexpr std::uint32_t kWords = PortSpace::kPorts / 64;
 
   void clear_all() {
+    cursor = 0;
     words_.fill(0);
     full_words_.fill(0);
   }
@@ -36,6 +37,9 @@ class PortBitmap {
   std::uint64_t word(std::uint32_t index) const { return words_[index]; }
   /// First word at or after `index` and before `end` that is not full; `end` when there is none.
   std::uint32_t next_open_word(std::uint32_t index, std::uint32_t end) const;
+
+  /// How far somebody has come in going round its ports again and again (PortChoice::holders).
+  std::uint32_t cursor = 0;
 
  private:
   std::array<std::uint64_t, kWords> words_;

@@ -36,8 +36,7 @@ PortChoice::Search PortChoice::search_for(Wanted& wanted, std::uint32_t& questio
   return {
       .wanted = wanted,
       .space = parts_.home.reply_ports(ends.protocol),
-      .base =
-          parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}}),
+      .base = base_of(ends),
       .questions = questions,
   };
 }
@@ -99,6 +98,32 @@ void PortChoice::closed(const Wanted& flow) {
   parts_.use.remove(key);
 }
 
+std::size_t PortChoice::holders(const Wanted& wanted, std::span<std::uint32_t> out) {
+  RemoteEntry* const entry = parts_.use.find(remote_key(wanted));
+  if (entry == nullptr) return 0;
+  PortBitmap& bitmap = bitmap_for(*entry);
+  const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
+  const std::uint32_t base = base_of(wanted.ends);
+  const auto ports = static_cast<std::uint32_t>(buckets_.size()) * space.class_size();
+  std::size_t found = 0;
+  for (std::uint32_t asked = 0; asked < std::min(kHolders, ports); asked += kAskedAtOnce) {
+    std::array<std::uint32_t, kAskedAtOnce> positions;
+    std::array<std::uint32_t, kAskedAtOnce> values;
+    for (std::uint32_t& position : positions) {
+      // Ports that no interface uses lie close together.
+      do {
+        const std::uint32_t bucket = buckets_[bitmap.cursor / space.class_size()];
+        position = space.first_position(space.class_of(bucket, base)) + bitmap.cursor % space.class_size();
+        bitmap.cursor = bitmap.cursor + 1 == ports ? 0 : bitmap.cursor + 1;
+      } while (space.port_at(position).host() < kFirstInterfacePort);
+    }
+    look_up(wanted, positions, values);
+    for (const std::uint32_t value : values)
+      if (value != FlowIndex::kMissing) out[found++] = value;
+  }
+  return found;
+}
+
 // Ports of this worker towards this remote.
 std::uint32_t PortChoice::share_of(const Search& search) const {
   const PortSpace& space = search.space;
@@ -108,21 +133,34 @@ std::uint32_t PortChoice::share_of(const Search& search) const {
   return share;
 }
 
-// Asks the index about ports, at most kAskedAtOnce. True when one is free: it is then the wanted one.
-bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap) {
+// Of the reply without its port.
+std::uint32_t PortChoice::base_of(const FlowEnds& ends) const {
+  return parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}});
+}
+
+// Asks the index about ports, at most kAskedAtOnce.
+void PortChoice::look_up(const Wanted& wanted, std::span<const std::uint32_t> positions,
+                         std::span<std::uint32_t> values) const {
   std::array<FlowKey, kAskedAtOnce> keys;
   std::array<const FlowKey*, kAskedAtOnce> pointers;
   std::array<std::uint32_t, kAskedAtOnce> signatures;
-  std::array<std::uint32_t, kAskedAtOnce> values;
+  const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
   const std::size_t count = positions.size();
-  FlowEnds ends = search.wanted.ends;
+  FlowEnds ends = wanted.ends;
   for (std::size_t i = 0; i < count; ++i) {
-    ends.local_port = search.space.port_at(positions[i]);
-    keys[i] = inbound_key(search.wanted.subnet, ends);
+    ends.local_port = space.port_at(positions[i]);
+    keys[i] = inbound_key(wanted.subnet, ends);
     pointers[i] = &keys[i];
     signatures[i] = parts_.hash(keys[i]);
   }
   parts_.index.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, {values.data(), count});
+}
+
+// True when one of the ports is free: it is then the wanted one.
+bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap) {
+  std::array<std::uint32_t, kAskedAtOnce> values;
+  const std::size_t count = positions.size();
+  look_up(search.wanted, positions, values);
   search.questions -= std::min(search.questions, static_cast<std::uint32_t>(count));
   bool found = false;
   for (std::size_t i = 0; i < count; ++i) {

@@ -3,7 +3,7 @@
 //
 // While few ports are taken, random ones are asked for in the index. Once that fails, a bitmap of the ports known to be
 // taken is kept for this remote, so that the very last port is found with few questions. The count of flows tells when
-// none is left. Questions per opening are bounded.
+// none is left; then it may be asked who has them. Questions per opening are bounded.
 #pragma once
 
 #include <array>
@@ -45,15 +45,21 @@ class PortChoice {
   /// Sets `wanted.ends.local_port` when it finds one; a port that is there already is tried first. `questions` are what
   /// the opening may still ask of the index.
   Result choose(Wanted& wanted, std::uint32_t& questions);
+  /// Numbers of flows that have this worker's ports towards that remote: so many as are met going on, a bounded way,
+  /// from where the last call stopped, so that one after another meets all. `out` has room for kHolders.
+  std::size_t holders(const Wanted& wanted, std::span<std::uint32_t> out);
   /// A flow with that inbound tuple was opened, or is gone.
   void opened(const Wanted& flow, std::uint32_t interface_slot);
   void closed(const Wanted& flow);
 
   /// Questions of the index that one opening may ask in all.
   static constexpr std::uint32_t kMaxQuestions = 4096;
+  static constexpr std::uint32_t kHolders = 256;
 
  private:
   struct Search;
+  std::uint32_t base_of(const FlowEnds& ends) const;
+  void look_up(const Wanted& wanted, std::span<const std::uint32_t> positions, std::span<std::uint32_t> values) const;
   bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap);
   void draw(const Search& search, std::span<std::uint32_t> positions);
   Search search_for(Wanted& wanted, std::uint32_t& questions) const;

@@ -21,7 +21,8 @@ namespace hypernat::dataplane {
 
 enum class RedirectState : std::uint8_t {
   kFree,
-  kOpening,  ///< somebody may have opened the flow: whoever it was will say so
+  kOpening,     ///< somebody may have opened the flow: whoever it was will say so
+  kReclaiming,  ///< the same, and the opening is on its second way round
   kOwned,
 };
 

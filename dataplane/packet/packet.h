@@ -54,12 +54,18 @@ struct RedirectTicket {
 
 /// Why one worker's NAT passes a packet on to another.
 enum class PassKind : std::uint8_t {
-  kAtHome,     ///< it does not
-  kOpening,    ///< the home has no port left: whoever has one owns the flow
+  kAtHome,      ///< it does not
+  kOpening,     ///< the home has no port left: whoever has one owns the flow
+  kReclaiming,  ///< nobody has one, all were asked: whoever has one that rests (nat/resting.cc) owns the flow
   kFollowing,  ///< an opening of the same tuple is on its way round: the same way, to find the flow and not to open one
   kRedirected,  ///< to the owner of the flow
   kReturned,    ///< back home: the flow was not found where it was to be
 };
+
+/// It is an opening that workers are asked about in turn.
+constexpr bool goes_round(PassKind kind) {
+  return kind == PassKind::kOpening || kind == PassKind::kReclaiming;
+}
 
 /// What goes with a packet that is passed on: 64 bits, as they travel beside it.
 struct Pass {

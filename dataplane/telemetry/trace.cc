@@ -105,6 +105,8 @@ const char* reason_of(PassKind pass) {
       return "it is at home there";
     case PassKind::kOpening:
       return "this worker has no port left, that one may have one";
+    case PassKind::kReclaiming:
+      return "no worker has a port left, that one may have one that rests";
     case PassKind::kFollowing:
       return "the opening of its flow went that way";
     case PassKind::kRedirected:

@@ -262,7 +262,8 @@ std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping
     exhausted &= is_out("ports_exhausted", ports_in_use(outer), kPorts);
     some_short |= short_of_ports(outer);
   }
-  if (exhausted) return "ports_exhausted";
+  // Then ports of closed connections are taken, as far as they are come upon.
+  if (exhausted && !(seen.opened && inner.protocol == kTcp)) return "ports_exhausted";
   if (some_short && seen.reason == "port_search_failed") return seen.reason;
   if (some_short && seen.home != seen.worker && share_is_full(mapping.tenant, seen.worker, seen))
     return "flow_share_full";
@@ -272,6 +273,15 @@ std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping
   return "";
 }
 
+// A closed connection keeps its port from others for as long as there is another that they could have.
+bool NatSpec::may_be_taken(const Flow& flow, const Mapping& mapping) const {
+  return flow.phase == Phase::kBothFins && std::ranges::all_of(mapping.interfaces, [&](const Interface& interface) {
+           Tuple outer = flow.outer;
+           outer.local = interface.address;
+           return ports_in_use(outer).at_most >= kPorts;
+         });
+}
+
 // A port is wrong when it is no interface's, when somebody has it towards that remote, or when the environment could
 // have kept its interface (RFC 4787 REQ-2).
 std::string NatSpec::wrong_choice(const Flow& flow, const Mapping& mapping) {
@@ -279,7 +289,8 @@ std::string NatSpec::wrong_choice(const Flow& flow, const Mapping& mapping) {
   if (flow.outer.local_port < 1024 || flow.outer.local_port > 65535) return "opening with a port from 1024 on";
   if (find(Side::kOutside, flow.outer) != nullptr) {
     const Tuple holder = inner_of_.at(flow.outer);
-    if (!may_be_gone(flows_.at(holder)))
+    const bool taken = may_be_taken(flows_.at(holder), mapping);
+    if (!taken && !may_be_gone(flows_.at(holder)))
       return "opening with another port: that one is " + text_of(holder.local) + "'s";
     erase(holder);
   }

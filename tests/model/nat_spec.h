@@ -248,6 +248,7 @@ class NatSpec {
   bool share_is_full(unsigned tenant, unsigned worker, const Fate& seen) const;
   bool redirects_are_full(unsigned tenant, unsigned worker) const;
   std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
+  bool may_be_taken(const Flow& flow, const Mapping& mapping) const;
   std::string wrong_choice(const Flow& flow, const Mapping& mapping);
   void count(const Arrival& arrival, const Fate& fate);
 
