@@ -9,14 +9,12 @@
 #include <array>
 #include <vector>
 
-#include "dataplane/port/frame_size.h"
+#include "dataplane/port/receive_offloads.h"
 
 namespace hypernat::dataplane {
 namespace {
 
 constexpr std::uint64_t kHashedPackets = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
-constexpr std::uint64_t kCheckedByDevice =
-    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 
 bool is_unsupported(int error) {
   return error == -ENOTSUP || error == -ENOSYS;
@@ -102,7 +100,11 @@ void Port::configure(const Options& options) {
 
   rte_eth_conf conf{};
   conf.rxmode.mtu = config_.mtu;
-  conf.rxmode.offloads = rx_offloads(info, *options.pool);
+  conf.rxmode.offloads = receive_offloads(
+      {.driver = driver_,
+       .offered = info.rx_offload_capa,
+       .mtu = config_.mtu,
+       .buffer_bytes = static_cast<std::uint32_t>(rte_pktmbuf_data_room_size(options.pool) - RTE_PKTMBUF_HEADROOM)});
   conf.txmode.offloads = tx_offloads(info, options.useful);
   std::vector<std::uint8_t> key(std::max<std::size_t>(info.hash_key_size, kToeplitzKeyBytes));
   std::copy(options.home->key().begin(), options.home->key().end(), key.begin());
@@ -146,17 +148,6 @@ void Port::check_mtu(const rte_eth_dev_info& info) const {
   if (config_.mtu <= largest) return;
   throw PortError("port " + config_.name + " (" + config_.device + "): the device's largest MTU is " +
                   std::to_string(largest) + ", the configured one is " + std::to_string(config_.mtu));
-}
-
-std::uint64_t Port::rx_offloads(const rte_eth_dev_info& info, const rte_mempool& pool) const {
-  // Between virtual machines checksums may be left out once somebody offers to look at them; then they would have to
-  // be made here.
-  const bool is_virtio = driver_ == "net_vhost" || driver_.find("virtio") != std::string::npos;
-  std::uint64_t offloads = is_virtio ? 0 : info.rx_offload_capa & kCheckedByDevice;
-  // The process sizes its buffers by the largest frame of all ports; a device that scatters is needed with others.
-  const std::uint32_t room = rte_pktmbuf_data_room_size(const_cast<rte_mempool*>(&pool)) - RTE_PKTMBUF_HEADROOM;
-  if (frame_bytes(config_.mtu) > room) offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
-  return offloads;
 }
 
 std::uint64_t Port::tx_offloads(const rte_eth_dev_info& info, DeviceWrites useful) {

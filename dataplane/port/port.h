@@ -62,7 +62,6 @@ class Port {
   void configure(const Options& options);
   void choose_queues(const rte_eth_dev_info& info, std::uint16_t workers);
   void check_mtu(const rte_eth_dev_info& info) const;
-  std::uint64_t rx_offloads(const rte_eth_dev_info& info, const rte_mempool& pool) const;
   std::uint64_t tx_offloads(const rte_eth_dev_info& info, DeviceWrites useful);
   void set_up_queues(const Options& options);
   void choose_mac();
