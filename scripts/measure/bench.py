@@ -129,6 +129,10 @@ def scale(bench, sizes):
     bench.run("reload", "--encapsulation", "vxlan", "--flows", MILLION, "--mappings", 100_000, lcores=bench.beside_main(1))
 
 
+def isolation(bench, sizes):
+    bench.run("isolation", "--flows", sizes[1], "--runs", bench.runs)
+
+
 def peers(bench, sizes):
     """Up to a million flows; our own figures, of the same run, beside them."""
     sizes = [flows for flows in sizes if flows <= MILLION]
@@ -146,7 +150,8 @@ def search(bench, sizes):
             bench.run_search(device, flows)
 
 
-MEASURES = {"journey": journey, "stages": stages, "opening": opening, "latency": latency, "scale": scale}
+MEASURES = {"journey": journey, "stages": stages, "opening": opening, "latency": latency, "scale": scale,
+            "isolation": isolation}
 ON_REQUEST = {"peers": peers, "search": search}
 DEVICES = ("vhost", "memif")
 PEERS = ("testpmd-io", "testpmd-macswap", "ovs", "ovs-two-passes", "nftables")

@@ -134,6 +134,8 @@ def text(figures, about):
     lines += plain_table(figures, ["latency"], "Added latency, from the time a packet was due")
     lines += plain_table(figures, ["memory"], "Memory, all in")
     lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
+    lines += plain_table(figures, ["alone", "flood packet", "rate left"],
+                         "One tenant's flood beside as many packets of another's open flows, the NAT alone")
     lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")
     lines += plain_table(figures, ["search"], "Between two processes, after RFC 9693; the device and the other process are part of it")
     lines += peers_table(figures, about["tsc_hz"])

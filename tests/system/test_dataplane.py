@@ -197,8 +197,9 @@ class Vxlan(DataplaneTestCase):
         done = run("curl", "-s", "--max-time", 5, f"http://{topology.WEB}:81/", namespace="wh1", check=False)
         self.assertEqual(done.returncode, 7)
 
-    def test_silent_neighbour_is_dropped_by_name(self):
-        run("ping", "-q", "-c", "1", "-W", "4", "10.0.1.77", namespace="wh1", check=False)
+    def test_silent_neighbour_is_dropped_by_name_and_the_environment_told(self):
+        done = run("ping", "-c", "1", "-W", "6", "10.0.1.77", namespace="wh1", check=False)
+        self.assertIn("Destination Host Unreachable", done.stdout)
         wait_for("the drop", lambda: self.telemetry.ask("/hypernat/drops")["next_hop_unresolved"] > 0)
         self.assert_account_closes()
 

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/bench/dataplane/isolation.h"
 #include "tests/bench/dataplane/journey.h"
 #include "tests/bench/dataplane/latency.h"
 #include "tests/bench/dataplane/opening.h"
@@ -82,6 +83,9 @@ int run(int count, char** arguments) {
   auto* workers = command("workers", "one worker and two");
   workers->add_option("--spread", world.spread)->transform(CLI::CheckedTransformer(kSpreads));
   measures["workers"] = [&](Report& report) { measure_workers(world, report); };
+  auto* isolation = command("isolation", "what one tenant's flood takes of another's rate, in the NAT");
+  isolation->add_option("--runs", runs)->capture_default_str();
+  measures["isolation"] = [&](Report& report) { measure_isolation({.flows = world.flows, .runs = runs}, report); };
   command("reload", "a table that is replaced while packets are forwarded");
   measures["reload"] = [&](Report& report) { measure_reload(world, report); };
   CLI11_PARSE(app, count, arguments);
