@@ -48,6 +48,8 @@ class PairPeer {
   TrialResult exchange(const Trial& trial);
   /// Receives and answers for so long.
   void listen(double seconds);
+  /// Flows that have been opened so far.
+  std::uint64_t opened() const { return opened_; }
 
  private:
   enum Side : std::uint8_t { kInside, kOutside };
