@@ -8,7 +8,7 @@
 #include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace nat_resting {
 
 using craft::Ip;
 using craft::Tcp;
@@ -165,5 +165,5 @@ TEST(RestingPort, is_none_of_datagrams) {
   EXPECT_TRUE(world.outbound(datagram(kInterfacePorts)).dropped(Drop::ports_exhausted));
 }
 
-}  // namespace
+}  // namespace nat_resting
 }  // namespace hypernat::dataplane
