@@ -29,12 +29,12 @@ struct PortUse {
 struct DataplaneStatus {
   std::string node;
   std::uint64_t epoch = 0;
-  std::uint64_t generation = 0;                ///< of the table in use; 0: none yet
-  std::string table_sha256;                    ///< of the table in use
-  std::int64_t unix_milliseconds = 0;          ///< when the status was written
-  std::uint64_t beat_milliseconds = 0;         ///< how often it is written
-  std::string refusal;                         ///< why the store's table is not in use; empty: it is
-  std::vector<PortUse> port_use;               ///< interfaces with any port in use, fullest first, at most 1,024
+  std::uint64_t generation = 0;                  ///< of the table in use; 0: none yet
+  std::string table_sha256;                      ///< of the table in use
+  std::int64_t unix_milliseconds = 0;            ///< when the status was written
+  std::uint64_t beat_milliseconds = 0;           ///< how often it is written
+  std::string refusal;                           ///< why the store's table is not in use; empty: it is
+  std::vector<PortUse> port_use;                 ///< interfaces with any port in use, fullest first, at most 1,024
   std::vector<std::uint16_t> stalled_workers{};  ///< numbers of those that do not poll
   bool operator==(const DataplaneStatus&) const = default;
 };

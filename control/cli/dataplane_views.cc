@@ -3,8 +3,8 @@
 
 #include "config/json.h"
 #include "control/cli/commands.h"
-#include "control/cli/telemetry_client.h"
 #include "control/cli/print_json.h"
+#include "control/cli/telemetry_client.h"
 #include "control/cli/text_table.h"
 
 namespace hypernat::cli {
