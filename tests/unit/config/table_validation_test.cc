@@ -151,7 +151,7 @@ const Row kRows[] = {
      [](Table& t) {
        for (auto& interface : t.mappings[0].interfaces) interface.drains = true;
      },
-     "mapping 1: found only draining interfaces; expected at least one for new flows"},
+     "mapping 7: found only draining interfaces; expected at least one for new flows"},
     {"InterfaceTwice", [](Table& t) { t.mappings[1].interfaces[0].id = "eni-1"; },
      R"(interface "eni-1": found the id twice; expected every interface once)"},
     {"InterfaceWithoutId", [](Table& t) { t.mappings[1].interfaces[0].id = "eni 1"; },
