@@ -202,7 +202,8 @@ TEST_F(Scale, an_interface_that_leaves_comes_back_with_the_load) {
   pass(1s, {{both[0], kCrowded}, {both[1], 10}});
   pass(1s, {{both[0], kCrowded}, {both[1], 10}});
   EXPECT_EQ(ids("Active"), both);
-  for (const auto& interface : world.table().mappings[0].interfaces) EXPECT_FALSE(interface.drains);
+  const config::Table table = world.table();
+  for (const auto& interface : table.mappings[0].interfaces) EXPECT_FALSE(interface.drains);
 }
 
 TEST_F(Scale, an_interface_does_not_go_before_every_data_plane_has_said_so_after_it_knew) {
