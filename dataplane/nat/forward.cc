@@ -11,8 +11,11 @@
 namespace hypernat::dataplane {
 namespace {
 
-// Entries are asked for so many packets ahead: enough to hide a miss, and no more than a core follows at a time.
-constexpr std::size_t kAhead = 24;
+// Entries are asked for so many packets ahead: enough to hide a miss, and no more than a core follows at a time. What
+// only they tell of is asked for when they have come, unless it is so little that it is in the cache anyway.
+constexpr std::size_t kFlowAhead = 24;
+constexpr std::size_t kRestAhead = 8;
+constexpr std::size_t kFewInterfaces = 1024;
 
 void prefetch(const void* address) {
   __builtin_prefetch(address, 1, 3);
@@ -126,12 +129,25 @@ void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
 
 [[gnu::flatten]] void Nat::State::rewrite(Burst& burst) {
   const std::size_t size = burst.size;
-  const auto fetch = [&](std::size_t i) {
+  const auto fetch_flow = [&](std::size_t i) {
     if (burst.packets[i]->flow != kNone) prefetch(&flows[burst.packets[i]->flow]);
   };
-  for (std::size_t i = 0; i < std::min(size, kAhead); ++i) fetch(i);
+  const auto fetch_rest = [&](std::size_t i) {
+    const Packet& packet = *burst.packets[i];
+    if (packet.flow == kNone) return;
+    const Flow& flow = flows[packet.flow];
+    prefetch(&interface_counters[flow.interface_slot]);
+    if (packet.side == Side::kInside)
+      prefetch(&tables->interfaces[flow.interface_slot]);
+    else
+      prefetch(&tables->mappings[flow.mapping_slot]);
+  };
+  for (std::size_t i = 0; i < std::min(size, kFlowAhead); ++i) fetch_flow(i);
+  const bool many = tables->interfaces.size() > kFewInterfaces;
+  for (std::size_t i = 0; many && i < std::min(size, kRestAhead); ++i) fetch_rest(i);
   for (std::size_t i = 0; i < size; ++i) {
-    if (i + kAhead < size) fetch(i + kAhead);
+    if (i + kFlowAhead < size) fetch_flow(i + kFlowAhead);
+    if (many && i + kRestAhead < size) fetch_rest(i + kRestAhead);
     Packet& packet = *burst.packets[i];
     if (packet.verdict != Verdict::kPending) continue;
     Flow& flow = flows[packet.flow];
