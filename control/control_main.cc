@@ -39,7 +39,6 @@ ApiSettings api_settings(const config::ControlConfig& config) {
                        .keys = {},
                        .requests_per_second = config.listen.requests_per_second,
                        .ec2 = config.ec2,
-                       .runner = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "hypernat-runner",
                        .environment_idle_after = config.environment_idle_after};
   for (const auto& key : config.access_keys)
     settings.keys.emplace(key.access_key_id, SigningKey{.account = key.account, .secret = key.secret_access_key});

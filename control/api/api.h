@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,7 +29,6 @@ struct ApiSettings {
   SigningKeys keys;
   std::uint32_t requests_per_second = 0;  ///< of an account, over TCP; 0: no limit
   config::Ec2Config ec2;
-  std::filesystem::path runner;                         ///< hypernat-runner, as worker hosts see it
   std::chrono::milliseconds environment_idle_after{0};  ///< how long one waits for the next event; 0: none does
   const Clock* clock = nullptr;                         ///< what clients sign by; nothing: the system's
 };

@@ -6,6 +6,7 @@
 #include "control/api/base64.h"
 #include "control/api/function_json.h"
 #include "control/runner/archive.h"
+#include "control/runner/frames.h"
 #include "control/store/code_store.h"
 
 namespace hypernat::control {
@@ -107,7 +108,7 @@ InvocationResult Api::invoke_code(const Function& function, const Place& place, 
                               " has nothing to run; expected a zip with a bootstrap in Code.ZipFile, or a command in "
                               "Environment.Variables." +
                               kCommandVariable + R"(, such as ["curl", "http://web.internal/"])");
-    wanted.command = {settings_.runner.string()};
+    wanted.command = {runner::kRunnerPath};
     wanted.timeout = kLongestLife;
     return std::make_unique<WarmEnvironment>(
         WarmEnvironment::Start{.socket = place.host.socket, .request = wanted, .code = *code}, is_stopping_);

@@ -31,6 +31,9 @@ struct Frame {
 inline constexpr std::size_t kLongestFrame = 64ULL << 20;
 inline constexpr std::size_t kFrameHeader = 5;
 
+/// Where an environment that is to run it finds the runner, whatever worker host it is on.
+inline constexpr const char* kRunnerPath = "/run/hypernat-runner";
+
 /// How a function ended: "exited 0", "signalled 9", "timed-out", "too-large", or "failed" and why.
 inline constexpr std::string_view kExited = "exited ";
 inline constexpr std::string_view kSignalled = "signalled ";

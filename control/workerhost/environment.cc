@@ -11,6 +11,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "control/runner/frames.h"
 #include "control/workerhost/event_texts.h"
 
 namespace hypernat::workerhost {
@@ -25,6 +26,13 @@ std::map<std::string, std::string> default_variables() {
           {"HOME", "/tmp"},
           {"TMPDIR", "/tmp"},
           {"LANG", "C.UTF-8"}};
+}
+
+/// Beside this program where both are installed, and one folder up where both are built.
+std::filesystem::path find_runner() {
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const auto beside = folder / "hypernat-runner";
+  return std::filesystem::exists(beside) ? beside : folder.parent_path() / "hypernat-runner";
 }
 
 /// Pointers to the strings, and the null that ends them; good for as long as the strings are.
@@ -51,7 +59,8 @@ void Environment::wait() {
   ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.fd), &ignored, WEXITED | WNOHANG);
 }
 
-EnvironmentLauncher::EnvironmentLauncher(std::filesystem::path records) : records_(std::move(records)) {
+EnvironmentLauncher::EnvironmentLauncher(std::filesystem::path records)
+    : records_(std::move(records)), runner_(find_runner()) {
   const auto target = std::filesystem::weakly_canonical(kResolverConfiguration);
   const auto inside_run = target.lexically_relative(kRun);
   if (!inside_run.empty() && *inside_run.begin() != "..") {
@@ -99,6 +108,7 @@ Environment EnvironmentLauncher::launch(const EnvironmentLaunch& launch) const {
       .resolver_file = resolver_file_.c_str(),
       .resolver_target = resolver_target_.empty() ? nullptr : resolver_target_.c_str(),
       .resolver_directories = directories.data(),
+      .runner = command.front() == runner::kRunnerPath ? runner_.c_str() : nullptr,
       .command = command_pointers.data(),
       .variables = variable_pointers.data(),
   };

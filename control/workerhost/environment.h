@@ -71,6 +71,7 @@ class EnvironmentLauncher {
 
  private:
   std::filesystem::path records_;
+  std::filesystem::path runner_;           ///< hypernat-runner, for environments that are to run it
   std::filesystem::path resolver_file_;    ///< written by each environment, in its own /run
   std::filesystem::path resolver_target_;  ///< what it is mounted over; empty: it is in its place already
   std::vector<std::string> resolver_directories_;

@@ -16,9 +16,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 
+#include "control/runner/frames.h"
 #include "control/workerhost/environment_voice.h"
 
 namespace hypernat::workerhost {
@@ -38,6 +40,17 @@ void take_descriptors(const EnvironmentInit& init, EnvironmentVoice& voice) {
   voice.inside();
 }
 
+/// The runner lies where environments see nothing, perhaps: it is opened before that is hidden.
+void place_runner(int runner, EnvironmentVoice& voice) {
+  const int place = ::open(runner::kRunnerPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+  voice.need(place, "making the runner's place");
+  ::close(place);
+  char source[sizeof "/proc/self/fd/" + 10];
+  std::snprintf(source, sizeof source, "/proc/self/fd/%d", runner);
+  voice.need(::mount(source, runner::kRunnerPath, nullptr, MS_BIND, nullptr), "mounting the runner");
+  ::close(runner);
+}
+
 /// The host's files, read only, less its sockets, its processes and its devices; a private /tmp.
 void take_file_systems(const EnvironmentInit& init, EnvironmentVoice& voice) {
   mount_attr everything{};
@@ -45,6 +58,8 @@ void take_file_systems(const EnvironmentInit& init, EnvironmentVoice& voice) {
   everything.propagation = MS_PRIVATE;
   voice.need(::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &everything, sizeof(everything)),
              "making the file systems read-only");
+  const int runner = init.runner == nullptr ? -1 : ::open(init.runner, O_PATH | O_CLOEXEC);
+  if (init.runner != nullptr) voice.need(runner, "opening the runner");
   constexpr unsigned long kTemporary = MS_NOSUID | MS_NODEV;
   voice.need(::mount("sysfs", "/sys", "sysfs", kTemporary | MS_NOEXEC | MS_RDONLY, nullptr), "mounting /sys");
   voice.need(::mount("proc", "/proc", "proc", kTemporary | MS_NOEXEC, nullptr), "mounting /proc");
@@ -52,6 +67,7 @@ void take_file_systems(const EnvironmentInit& init, EnvironmentVoice& voice) {
   voice.need(::mount("tmpfs", "/tmp", "tmpfs", kTemporary, "mode=1777,size=512m"), "mounting /tmp");
   voice.need(::mount("tmpfs", "/dev/shm", "tmpfs", kTemporary | MS_NOEXEC, "mode=1777,size=64m"), "mounting /dev/shm");
   voice.need(::chdir("/tmp"), "entering /tmp");
+  if (init.runner != nullptr) place_runner(runner, voice);
 
   for (const char* const* directory = init.resolver_directories; *directory != nullptr; ++directory)
     if (::mkdir(*directory, 0755) < 0 && errno != EEXIST) voice.failed("making the directory of resolv.conf", errno);

@@ -35,6 +35,7 @@ struct EnvironmentInit {
   const char* resolver_file = nullptr;
   const char* resolver_target = nullptr;              ///< null: the file is in its place
   const char* const* resolver_directories = nullptr;  ///< to make first; ends with null
+  const char* runner = nullptr;  ///< a program of the host to put in the place of runner::kRunnerPath; null: none
   char* const* command = nullptr;
   char** variables = nullptr;
 };

@@ -57,7 +57,6 @@ void World::restart() {
                                                        .keys = settings.keys,
                                                        .requests_per_second = settings.requests_per_second,
                                                        .ec2 = settings.ec2,
-                                                       .runner = {},
                                                        .environment_idle_after = {},
                                                        .clock = &clock});
   beat();
