@@ -112,17 +112,12 @@ HOT Ipv4Header* take_ipv4(Packet& packet, Bytes& bytes) {
   return ip;
 }
 
-bool is_fragment(const Ipv4Header& ip) {
-  return (swap16(ip.fragment_be) & (kIpv4MoreFragments | kIpv4FragmentOffset)) != 0;
-}
-
 // Where ports would be, a later fragment has payload: nothing is read here, not even from a first one.
 Parsed parse_fragment(Packet& packet, Bytes bytes) {
   packet.l4 = bytes.at;
   packet.l4_length = static_cast<std::uint16_t>(bytes.left);
   packet.protocol = static_cast<Protocol>(packet.ip->protocol);
-  const bool first = (swap16(packet.ip->fragment_be) & kIpv4FragmentOffset) == 0;
-  packet.fragment = first ? Fragment::kFirst : Fragment::kLater;
+  packet.fragment = fragment_of(*packet.ip);
   switch (packet.protocol) {
     case Protocol::kTcp:
     case Protocol::kUdp:
@@ -232,7 +227,7 @@ HOT Parsed parse_ipv4(Packet& packet, const Carrier& carrier, Bytes bytes, const
     const Ipv4Prefix& block = carrier.peer != nullptr ? carrier.peer->block : ingress.attachments->lambda_vpc();
     if (!block.contains(ip->src())) return fail(packet, Drop::spoofed_source);
   }
-  if (is_fragment(*ip)) return parse_fragment(packet, bytes);
+  if (fragment_of(*ip) != Fragment::kWhole) return parse_fragment(packet, bytes);
   return parse_l4(packet, bytes);
 }
 
@@ -330,7 +325,7 @@ Parsed parse_underlay(Packet& packet, const Attachment& attachment, const Carrie
   const auto* ip = take_ipv4(packet, bytes);
   if (ip == nullptr) return Parsed::kDropped;
   if (ip->dst() != attachment.address) return fail(packet, Drop::not_ours);
-  if (is_fragment(*ip)) return fail(packet, Drop::fragment);
+  if (fragment_of(*ip) != Fragment::kWhole) return fail(packet, Drop::fragment);
   if (ip->protocol != static_cast<std::uint8_t>(Protocol::kUdp)) return fail(packet, Drop::unknown_attachment);
   const std::uint32_t available = bytes.left;
   if (!bytes.has<UdpHeader>()) return fail(packet, Drop::truncated);

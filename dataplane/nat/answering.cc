@@ -37,7 +37,7 @@ void Nat::State::refuse_segment(Packet& packet, std::uint32_t tenant, Tick now) 
 // RFC 1812 4.3.2.7: no error about a later fragment, nor when either end is no single host. Errors about errors can not
 // be: those take another way.
 bool Nat::State::may_be_told(const Packet& packet) const {
-  if ((swap16(packet.ip->fragment_be) & kIpv4FragmentOffset) != 0) return false;
+  if (fragment_of(*packet.ip) == Fragment::kLater) return false;
   if (packet.side == Side::kOutside) return true;  // of a flow: both ends were judged at its opening
   return !fault_of_source(packet) && may_be_destination(packet.dst, tables->mappings[packet.slot].subnet);
 }

@@ -9,7 +9,7 @@
 namespace hypernat::dataplane {
 
 std::uint32_t Nat::State::tenant_of(const Packet& packet) const {
-  return packet.side == Side::kInside ? tables->mappings[packet.slot].tenant : tables->subnets[packet.slot].tenant;
+  return tables->tenant_of(packet.side, packet.slot);
 }
 
 std::uint32_t Nat::State::packet_limit_of(const Packet& packet) const {

@@ -115,7 +115,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
 }
 
 // What no flow may carry, and no packet may do whether it has one or not.
-[[gnu::always_inline]] inline bool Nat::State::judge_segment(Packet& packet, Tick now) {
+bool Nat::State::judge_segment(Packet& packet, Tick now) {
   if (packet.ip->ttl <= 1) {
     expire(packet, now);
     return false;
@@ -133,7 +133,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   return true;
 }
 
-[[gnu::always_inline]] inline FlowKey Nat::State::key_here(const Packet& packet) const {
+FlowKey Nat::State::key_of(const Packet& packet) const {
   const bool echo = packet.protocol == Protocol::kIcmp;
   return packet.side == Side::kInside
              ? outbound_key(tables->mapping_numbers[packet.slot], {.protocol = packet.protocol,
@@ -148,11 +148,7 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
                                                                  .remote_port = echo ? L4Port{} : packet.src_port});
 }
 
-FlowKey Nat::State::key_of(const Packet& packet) const {
-  return key_here(packet);
-}
-
-void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
+[[gnu::flatten]] void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
   std::size_t size = 0;
   bool any_passed_on = false;
   for (Packet* const packet : packets) {
@@ -161,7 +157,7 @@ void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
       continue;
     }
     if (!judge_segment(*packet, burst.now)) continue;
-    const FlowKey key = key_here(*packet);
+    const FlowKey key = key_of(*packet);
     const std::uint32_t signature = hash(key);
     packet->key = key;
     packet->signature = signature;

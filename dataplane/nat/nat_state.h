@@ -28,8 +28,8 @@ struct PacketAllowance {
   std::uint32_t granted = 0;
 };
 
-inline constexpr std::uint32_t kRestingSearchesPerSecond =
-    1000;  ///< of each tenant: some hundredths of a worker's time
+/// Of each tenant: some hundredths of a worker's time.
+inline constexpr std::uint32_t kRestingSearchesPerSecond = 1000;
 
 /// What a tenant may still have of what is limited for each worker.
 struct TenantAllowances {
@@ -42,7 +42,7 @@ struct Nat::State {
   State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage);
   bool allocate();
 
-  // The burst in its stages. `pending` are the packets of the burst that are still on their way.
+  // The burst in its stages.
   struct Burst {
     std::array<Packet*, kMaxBurst> packets;
     std::array<const FlowKey*, kMaxBurst> keys;
@@ -65,7 +65,6 @@ struct Nat::State {
 
   bool judge_segment(Packet& packet, Tick now);
   FlowKey key_of(const Packet& packet) const;
-  FlowKey key_here(const Packet& packet) const;  ///< the same, part of the caller
   static bool comes_another_way(const Packet& packet, const Flow& flow) {
     return packet.peer != flow.peer || packet.attachment != flow.attachment;
   }

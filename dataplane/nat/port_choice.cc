@@ -31,39 +31,29 @@ struct PortChoice::Search {
 
 PortChoice::PortChoice(const Parts& parts) : parts_(parts), buckets_(parts.home.port_buckets_of(parts.worker)) {}
 
-PortChoice::Search PortChoice::search_for(Wanted& wanted, std::uint32_t& questions) const {
-  const FlowEnds& ends = wanted.ends;
-  return {
-      .wanted = wanted,
-      .space = parts_.home.reply_ports(ends.protocol),
-      .base = base_of(ends),
-      .questions = questions,
-  };
-}
-
 void PortChoice::propose(std::span<Wanted> wanted) {
   std::array<FlowKey, FlowIndex::kMaxBulk> keys;
-  std::array<const FlowKey*, FlowIndex::kMaxBulk> pointers;
-  std::array<std::uint32_t, FlowIndex::kMaxBulk> signatures;
   std::array<std::uint32_t, FlowIndex::kMaxBulk> values;
-  std::uint32_t questions = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const Search search = search_for(wanted[i], questions);
+    FlowEnds& ends = wanted[i].ends;
+    const PortSpace& space = parts_.home.reply_ports(ends.protocol);
     std::uint32_t position = 0;
-    draw(search, {&position, 1});
-    wanted[i].ends.local_port = search.space.port_at(position);
-    keys[i] = inbound_key(wanted[i].subnet, wanted[i].ends);
-    pointers[i] = &keys[i];
-    signatures[i] = parts_.hash(keys[i]);
+    draw(space, base_of(ends), {&position, 1});
+    ends.local_port = space.port_at(position);
+    keys[i] = inbound_key(wanted[i].subnet, ends);
   }
-  const std::size_t count = wanted.size();
-  parts_.index.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, {values.data(), count});
-  for (std::size_t i = 0; i < count; ++i)
+  look_up({keys.data(), wanted.size()}, values);
+  for (std::size_t i = 0; i < wanted.size(); ++i)
     if (values[i] != FlowIndex::kMissing) wanted[i].ends.local_port = L4Port{};
 }
 
 PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
-  Search search = search_for(wanted, questions);
+  Search search{
+      .wanted = wanted,
+      .space = parts_.home.reply_ports(wanted.ends.protocol),
+      .base = base_of(wanted.ends),
+      .questions = questions,
+  };
   RemoteEntry* entry = parts_.use.find(remote_key(wanted));
   const std::uint32_t taken = entry == nullptr ? 0 : entry->flows;
   const std::uint32_t share = share_of(search);
@@ -117,7 +107,7 @@ std::size_t PortChoice::holders(const Wanted& wanted, std::span<std::uint32_t> o
         bitmap.cursor = bitmap.cursor + 1 == ports ? 0 : bitmap.cursor + 1;
       } while (space.port_at(position).host() < kFirstInterfacePort);
     }
-    look_up(wanted, positions, values);
+    look_up_ports(wanted, positions, values);
     for (const std::uint32_t value : values)
       if (value != FlowIndex::kMissing) out[found++] = value;
   }
@@ -138,29 +128,35 @@ std::uint32_t PortChoice::base_of(const FlowEnds& ends) const {
   return parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}});
 }
 
-// Asks the index about ports, at most kAskedAtOnce.
-void PortChoice::look_up(const Wanted& wanted, std::span<const std::uint32_t> positions,
-                         std::span<std::uint32_t> values) const {
-  std::array<FlowKey, kAskedAtOnce> keys;
-  std::array<const FlowKey*, kAskedAtOnce> pointers;
-  std::array<std::uint32_t, kAskedAtOnce> signatures;
-  const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
-  const std::size_t count = positions.size();
-  FlowEnds ends = wanted.ends;
-  for (std::size_t i = 0; i < count; ++i) {
-    ends.local_port = space.port_at(positions[i]);
-    keys[i] = inbound_key(wanted.subnet, ends);
+// Who has what the keys name; at most FlowIndex::kMaxBulk of them.
+void PortChoice::look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const {
+  std::array<const FlowKey*, FlowIndex::kMaxBulk> pointers;
+  std::array<std::uint32_t, FlowIndex::kMaxBulk> signatures;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
     pointers[i] = &keys[i];
     signatures[i] = parts_.hash(keys[i]);
   }
-  parts_.index.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, {values.data(), count});
+  parts_.index.lookup_bulk({pointers.data(), keys.size()}, {signatures.data(), keys.size()}, values.first(keys.size()));
+}
+
+// Who has these ports towards the remote; at most kAskedAtOnce of them.
+void PortChoice::look_up_ports(const Wanted& wanted, std::span<const std::uint32_t> positions,
+                               std::span<std::uint32_t> values) const {
+  std::array<FlowKey, kAskedAtOnce> keys;
+  const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
+  FlowEnds ends = wanted.ends;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    ends.local_port = space.port_at(positions[i]);
+    keys[i] = inbound_key(wanted.subnet, ends);
+  }
+  look_up({keys.data(), positions.size()}, values);
 }
 
 // True when one of the ports is free: it is then the wanted one.
 bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap) {
   std::array<std::uint32_t, kAskedAtOnce> values;
   const std::size_t count = positions.size();
-  look_up(search.wanted, positions, values);
+  look_up_ports(search.wanted, positions, values);
   search.questions -= std::min(search.questions, static_cast<std::uint32_t>(count));
   bool found = false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -175,8 +171,7 @@ bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, P
 }
 
 // Positions of ports of this worker's, each equally likely; two come of one random number.
-void PortChoice::draw(const Search& search, std::span<std::uint32_t> positions) {
-  const PortSpace& space = search.space;
+void PortChoice::draw(const PortSpace& space, std::uint32_t base, std::span<std::uint32_t> positions) {
   const std::uint64_t all = buckets_.size() * space.class_size();
   std::uint64_t random = 0;
   bool half_left = false;
@@ -185,8 +180,8 @@ void PortChoice::draw(const Search& search, std::span<std::uint32_t> positions) 
     half_left = !half_left;
     const std::uint64_t one = (random & 0xffffffff) * all >> 32;
     const std::uint32_t bucket = buckets_[one / space.class_size()];
-    const std::uint32_t position = space.first_position(space.class_of(bucket, search.base)) +
-                                   static_cast<std::uint32_t>(one % space.class_size());
+    const std::uint32_t position =
+        space.first_position(space.class_of(bucket, base)) + static_cast<std::uint32_t>(one % space.class_size());
     if (space.port_at(position).host() >= kFirstInterfacePort) positions[drawn++] = position;
   }
 }
@@ -202,7 +197,7 @@ bool PortChoice::try_proposed(Search& search) {
 
 bool PortChoice::try_random(Search& search) {
   std::array<std::uint32_t, kTriesAtOnce> positions;
-  draw(search, positions);
+  draw(search.space, search.base, positions);
   return ask(search, positions, nullptr);
 }
 
@@ -211,7 +206,7 @@ bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
   // instead would make the taken ones grow together into runs.
   for (std::uint32_t unknown = kAskedAtOnce; unknown >= kAskedAtOnce / 4;) {
     std::array<std::uint32_t, kAskedAtOnce> positions;
-    draw(search, positions);
+    draw(search.space, search.base, positions);
     unknown = 0;
     for (const std::uint32_t position : positions)
       if (!bitmap.test(position)) positions[unknown++] = position;

@@ -110,6 +110,10 @@ struct Tables {
   /// Mapping or interface slots were freed in this generation, or freed earlier and not reclaimed: flows may hold them.
   bool sweep_needed = false;
 
+  /// Slot of the tenant whose segment it is: the mapping's inside, the subnet's outside.
+  std::uint32_t tenant_of(Side side, std::uint32_t slot) const {
+    return side == Side::kInside ? mappings[slot].tenant : subnets[slot].tenant;
+  }
   /// The worker host whose tunnel ends at `address`, or null.
   const config::TunnelPeer* find_peer(Ipv4Address address) const;
   /// Slot of the interface of `subnet` (slot) that has `address`, or kMissing.

@@ -188,6 +188,8 @@ inline void begin(Packet& packet) {
   static constexpr Pass kNoPass{};
   static_cast<PacketHead&>(packet) = kNewHead;
   packet.pass = kNoPass;
+  packet.peer = {};
+  packet.toeplitz = 0;
   packet.signature = 0;
 }
 

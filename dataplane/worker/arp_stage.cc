@@ -20,11 +20,6 @@ std::uint32_t id_on_wire(const ArpPlace& place, const Tables& tables) {
   return tables.subnets[place.slot].segment_id;
 }
 
-std::uint32_t tenant_of(const ArpPlace& place, const Tables& tables) {
-  return place.attachment->side == Side::kInside ? tables.mappings[place.slot].tenant
-                                                 : tables.subnets[place.slot].tenant;
-}
-
 }  // namespace
 
 ArpStage::ArpStage(const Surroundings& around)
@@ -83,7 +78,7 @@ void ArpStage::answer(const ArpMessage& request, const MacAddress& ours, const A
   if (place.slot == kNone) {
     outgoing.layer = Layer::kUnderlay;
   } else {
-    outgoing.tenant = tenant_of(place, tables);
+    outgoing.tenant = tables.tenant_of(place.attachment->side, place.slot);
     outgoing.headers.segment_id = id_on_wire(place, tables);
     outgoing.headers.tunnel_end = packet.peer;
   }

@@ -2,6 +2,7 @@
 //
 // A burst without fragments never comes here. One that was held travels like one that came just now, in a burst of its
 // own, with its datagram's mark (buffer_mark.h); so does one that was gathered elsewhere.
+#include "dataplane/nat/segment_of.h"
 #include "dataplane/worker/worker.h"
 
 namespace hypernat::dataplane {
@@ -38,14 +39,7 @@ bool Worker::gathers(Packet& packet, Origin origin) const {
 }
 
 bool Worker::is_gathered(Packet& packet, rte_mbuf& mbuf, Tick now) {
-  const bool inside = packet.side == Side::kInside;
-  const SubnetEntry& subnet = tables_->subnets[inside ? tables_->mappings[packet.slot].subnet : packet.slot];
-  const Gathering::Segment segment{
-      .number = inside ? to_number(tables_->mapping_numbers[packet.slot]) : to_number(subnet.number),
-      .tenant = inside ? tables_->mappings[packet.slot].tenant : subnet.tenant,
-      .outside = subnet.attachment,
-      .outside_id = subnet.segment_id};
-  return gathering_->arrive(packet, segment, &mbuf, now) == Gathering::Arrival::kKnown;
+  return gathering_->arrive(packet, segment_of(packet, *tables_), &mbuf, now) == Gathering::Arrival::kKnown;
 }
 
 // What was held goes on or dies.

@@ -47,8 +47,7 @@ void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf, std::uint32_t tenan
 }
 
 std::uint32_t Worker::tenant_of(const Packet& packet) const {
-  if (packet.slot == kNone) return kNone;
-  return packet.side == Side::kInside ? tables_->mappings[packet.slot].tenant : tables_->subnets[packet.slot].tenant;
+  return packet.slot == kNone ? kNone : tables_->tenant_of(packet.side, packet.slot);
 }
 
 void Worker::flush_hand_over() {

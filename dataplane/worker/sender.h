@@ -93,7 +93,6 @@ class Sender {
   Fate die(const Outgoing& outgoing, Drop reason);
   Fate die_unresolved(const Outgoing& outgoing);
   void count(const Outgoing& outgoing, Drop reason);
-  Fate send_fitting(Outgoing& outgoing, Tick now);
   Fate transmit(const Outgoing& outgoing, const Attachment& attachment);
   void leave_to_device(const Attachment& attachment, DeviceWrites device, const Outgoing& outgoing);
   void push(std::uint16_t port, rte_mbuf* frame);
@@ -114,16 +113,11 @@ class Sender {
   std::uint32_t undelivered_count_ = 0;
 };
 
-inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
-  const std::uint16_t mtu = attachments_[outgoing.attachment].mtu;
-  if (rte_pktmbuf_data_len(outgoing.mbuf) > mtu) [[unlikely]]
-    return cut(outgoing, now);
-  return send_fitting(outgoing, now);
-}
-
 // Fills in what the next hop and the underlay know.
-[[gnu::always_inline]] inline Fate Sender::send_fitting(Outgoing& outgoing, Tick now) {
+inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
   const Attachment& attachment = attachments_[outgoing.attachment];
+  if (rte_pktmbuf_data_len(outgoing.mbuf) > attachment.mtu) [[unlikely]]
+    return cut(outgoing, now);
   if (outgoing.next_hop != kNone) {
     const Neighbour& neighbour = neighbours_[outgoing.next_hop];
     if (!neighbour.usable()) [[unlikely]]

@@ -2,6 +2,7 @@
 // known, to the home of their flow.
 #include <algorithm>
 
+#include "dataplane/nat/segment_of.h"
 #include "tests/packet/fragments.h"
 #include "tests/packet/nat_world_delivery.h"
 
@@ -19,20 +20,13 @@ void NatWorld::gather(std::uint16_t worker, const std::shared_ptr<Delivery>& del
   Packet& packet = delivery->packet;
   if (delivery->gathered) return;  // and at home, or passed on
   const Tables& tables = *adopted_[worker];
-  const bool inside = packet.side == Side::kInside;
-  const SubnetEntry& subnet = tables.subnets[inside ? tables.mappings[packet.slot].subnet : packet.slot];
-  const std::uint32_t tenant = inside ? tables.mappings[packet.slot].tenant : subnet.tenant;
-  const Gathering::Segment segment{
-      .number = inside ? to_number(tables.mapping_numbers[packet.slot]) : to_number(subnet.number),
-      .tenant = tenant,
-      .outside = subnet.attachment,
-      .outside_id = subnet.segment_id};
+  const Gathering::Segment segment = segment_of(packet, tables);
   switch (gatherings_[worker]->arrive(packet, segment, delivery.get(), now_)) {
     case Gathering::Arrival::kHeld:
       held_.emplace(delivery.get(), delivery);
       return;
     case Gathering::Arrival::kRefused:
-      nats_[worker]->count_refused(tenant);
+      nats_[worker]->count_refused(segment.tenant);
       return;
     case Gathering::Arrival::kKnown:
       break;

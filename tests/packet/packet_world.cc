@@ -7,6 +7,7 @@
 #include "dataplane/attach/arp.h"
 #include "dataplane/attach/decapsulate.h"
 #include "dataplane/nat/answer.h"
+#include "dataplane/nat/segment_of.h"
 #include "tests/packet/packet_promises.h"
 #include "tests/packet/require.h"
 
@@ -185,14 +186,7 @@ void PacketWorld::await_translation(std::unique_ptr<Arrival> arrival) {
 void PacketWorld::gather(std::unique_ptr<Arrival> arrival) {
   const Tables& tables = *site().attach.tables;
   Packet& packet = arrival->packet;
-  const bool inside = packet.side == Side::kInside;
-  const SubnetEntry& subnet = tables.subnets[inside ? tables.mappings[packet.slot].subnet : packet.slot];
-  const Gathering::Segment segment{
-      .number = inside ? to_number(tables.mapping_numbers[packet.slot]) : to_number(subnet.number),
-      .tenant = inside ? tables.mappings[packet.slot].tenant : subnet.tenant,
-      .outside = subnet.attachment,
-      .outside_id = subnet.segment_id};
-  switch (gathering_->arrive(packet, segment, arrival.get(), now_)) {
+  switch (gathering_->arrive(packet, segment_of(packet, tables), arrival.get(), now_)) {
     case Gathering::Arrival::kKnown:
       await_translation(std::move(arrival));
       break;
