@@ -5,38 +5,16 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tests/packet/error_world.h"
 #include "tests/packet/fragments.h"
-#include "tests/packet/nat_world.h"
 
 namespace hypernat::dataplane {
 namespace nat_fragments {
 
 using craft::Bytes;
 using craft::Datagram;
-using craft::Echo;
 using craft::Ip;
-using craft::Tcp;
 using craft::Udp;
-
-constexpr const char* kEnvironment = "100.64.0.5";
-constexpr const char* kInterface = "10.0.1.20";
-constexpr const char* kServer = "10.0.1.10";
-
-struct Kind {
-  const char* name;
-  Datagram (*out)(const Ip& ip, std::uint16_t port);
-  Datagram (*back)(const Ip& ip, std::uint16_t port);
-};
-const Kind kKinds[] = {
-    {"udp", [](const Ip& ip, std::uint16_t port) { return ip / Udp{.src = port, .dst = 53}; },
-     [](const Ip& ip, std::uint16_t port) { return ip / Udp{.src = 53, .dst = port}; }},
-    {"udp_without_checksum",
-     [](const Ip& ip, std::uint16_t port) { return ip / Udp{.src = port, .dst = 53, .checksum = std::uint16_t{0}}; },
-     [](const Ip& ip, std::uint16_t port) { return ip / Udp{.src = 53, .dst = port, .checksum = std::uint16_t{0}}; }},
-    {"tcp", [](const Ip& ip, std::uint16_t port) { return ip / Tcp{.src = port, .dst = 80, .flags = "S"}; },
-     [](const Ip& ip, std::uint16_t port) { return ip / Tcp{.src = 80, .dst = port, .flags = "SA"}; }},
-    {"echo", [](const Ip& ip, std::uint16_t port) { return ip / Echo{.id = port}; },
-     [](const Ip& ip, std::uint16_t port) { return ip / Echo{.id = port, .type = craft::kReply}; }}};
 
 Datagram long_one(Datagram datagram) {
   datagram.payload.resize(300);
@@ -71,29 +49,31 @@ class FragmentsOfWorkers : public testing::TestWithParam<std::uint16_t> {
 
 TEST_P(FragmentsOfWorkers, cross_in_every_order_and_both_ways) {
   std::uint16_t port = 4000;
-  for (const Kind& kind : kKinds) {
+  const std::vector<Carried> kinds = every_carried();
+  for (const Carried& kind : kinds) {
     for (int order = 0; order < 24; ++order, ++port) {
       const Ip out_ip{.src = kEnvironment, .dst = kServer, .identification = 0x1111};
-      const auto request = long_one(kind.out(out_ip, port));
+      const auto request = long_one(kind.out(out_ip, port, kServerPort));
       const auto left = cross({.from = {}, .datagram = {}}, craft::cut(request.bytes(), {64, 128, 200}), order);
       const auto whole = craft::join(left);
       ASSERT_TRUE(whole) << kind.name << ", order " << order;
       const std::uint16_t chosen = craft::look_at(*whole).src_port;
-      const auto as_left = long_one(kind.out(
-          {.src = kInterface, .dst = kServer, .ttl = 63, .identification = craft::identification_of(*whole)}, chosen));
+      const auto as_left = long_one(
+          kind.out({.src = kInterface, .dst = kServer, .ttl = 63, .identification = craft::identification_of(*whole)},
+                   chosen, kServerPort));
       ASSERT_EQ(*whole, as_left.bytes()) << kind.name << ", order " << order;
 
       const Ip back_ip{.src = kServer, .dst = kInterface, .identification = 0x2222};
-      const auto reply = long_one(kind.back(back_ip, chosen));
+      const auto reply = long_one(kind.back(back_ip, kServerPort, chosen));
       const auto in = craft::join(cross({.side = Side::kOutside, .from = {}, .subnet = 1, .datagram = {}},
                                         craft::cut(reply.bytes(), {64, 128, 200}), order));
       ASSERT_TRUE(in) << kind.name << ", order " << order;
-      const auto delivered =
-          long_one(kind.back({.src = kServer, .dst = kEnvironment, .ttl = 63, .identification = 0x2222}, port));
+      const auto delivered = long_one(
+          kind.back({.src = kServer, .dst = kEnvironment, .ttl = 63, .identification = 0x2222}, kServerPort, port));
       ASSERT_EQ(*in, delivered.bytes()) << kind.name << ", order " << order;
     }
   }
-  EXPECT_EQ(world_.open_flows(), std::size(kKinds) * 24U);
+  EXPECT_EQ(world_.open_flows(), kinds.size() * 24);
 }
 
 // A later fragment of a datagram whose first one does not come is nobody's; one of no flow gets nothing in.

@@ -15,7 +15,6 @@ using craft::Datagram;
 using craft::Ip;
 using craft::Udp;
 
-constexpr std::size_t kInner = 64;
 constexpr std::size_t kMtu = 1450;  // of both tunnels
 constexpr const char* kServer = "10.0.1.53";
 
@@ -41,11 +40,7 @@ class CuttingJourney : public testing::Test {
     world_.arrive(kHosts, from_host() / (to_gateway() / packet));
     world_.run();
   }
-  std::vector<Bytes> sent(std::uint16_t port) {
-    std::vector<Bytes> packets;
-    for (const Bytes& frame : world_.sent_packets(port)) packets.emplace_back(frame.begin() + kInner, frame.end());
-    return packets;
-  }
+  std::vector<Bytes> sent(std::uint16_t port) { return inner_packets(world_.sent_packets(port)); }
 
   WorkerWorld world_;
 };

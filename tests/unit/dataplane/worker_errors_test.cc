@@ -16,15 +16,11 @@ using craft::Ip;
 using craft::Tcp;
 using craft::Udp;
 
-constexpr std::size_t kInner = 64;
 constexpr const char* kEnvironment = "100.64.0.5";
 constexpr const char* kServer = "10.0.1.53";
 constexpr const char* kInterface = "10.0.1.20";
 constexpr const char* kGateway = "169.254.100.1";
 
-Bytes inner(const Bytes& frame) {
-  return {frame.begin() + static_cast<std::ptrdiff_t>(kInner), frame.end()};
-}
 Datagram request(std::uint16_t port, std::uint8_t ttl = 64) {
   return Ip{.src = kEnvironment, .dst = kServer, .ttl = ttl} / Udp{.src = port, .dst = 53} / "who";
 }
@@ -70,7 +66,7 @@ TEST_P(ErrorMesh, brings_every_error_home) {
   ASSERT_EQ(left.size(), kFlows);
   for (const Bytes& frame : left) {
     world.arrive(kTenants, from_outside(Ip{.src = "10.0.9.9", .dst = kInterface} / IcmpError{.type = 11, .code = 0} /
-                                        inner(frame)));
+                                        inner_packet(frame)));
   }
   for (std::uint16_t flow = 0; flow < kFlows; ++flow) {
     const Bytes delivered = (Ip{.src = kServer, .dst = kEnvironment} /
@@ -83,7 +79,7 @@ TEST_P(ErrorMesh, brings_every_error_home) {
   world.run();
   std::set<std::uint16_t> told;
   for (const Bytes& frame : world.sent_packets(kHosts)) {
-    const Bytes packet = inner(frame);
+    const Bytes packet = inner_packet(frame);
     EXPECT_EQ(craft::look_at(packet).dst, kEnvironment);
     EXPECT_TRUE(craft::look_at(packet).l4_checksum_right);
     const Bytes quoted = *craft::quote_in(packet);
@@ -93,7 +89,7 @@ TEST_P(ErrorMesh, brings_every_error_home) {
   EXPECT_EQ(told.size(), kFlows);
   std::set<std::uint16_t> answered;
   for (const Bytes& frame : world.sent_packets(kTenants)) {
-    const Bytes packet = inner(frame);
+    const Bytes packet = inner_packet(frame);
     EXPECT_EQ(craft::look_at(packet).src, kInterface);
     EXPECT_TRUE(craft::look_at(packet).l4_checksum_right);
     answered.insert(craft::look_at(*craft::quote_in(packet)).dst_port);
@@ -119,13 +115,14 @@ TEST(ErrorMeshPassing, reaches_the_owner_of_a_passed_flow) {
   const auto left = world.sent_packets(kTenants);
   ASSERT_EQ(left.size(), 1U);
   ASSERT_GT(world.worker(0).nat().redirects(), 0U);
-  const craft::Seen seen = craft::look_at(inner(opening));
+  const craft::Seen seen = craft::look_at(inner_packet(opening));
   const Bytes delivered = (Ip{.src = kServer, .dst = seen.src} / Udp{.src = 53, .dst = seen.src_port} / "me").bytes();
   world.arrive(kHosts, from_environment(Ip{.src = seen.src, .dst = kServer} / IcmpError{.code = 3} / delivered));
   world.run();
   const auto out = world.sent_packets(kTenants);
   ASSERT_EQ(out.size(), 1U);
-  EXPECT_EQ(craft::look_at_start(*craft::quote_in(inner(out[0]))).dst_port, craft::look_at(inner(left[0])).src_port);
+  EXPECT_EQ(craft::look_at_start(*craft::quote_in(inner_packet(out[0]))).dst_port,
+            craft::look_at(inner_packet(left[0])).src_port);
 }
 
 // The answer is originated, and the packet it is about dies by its name: once each.
@@ -136,14 +133,14 @@ TEST(OwnErrors, leave_by_the_way_the_packet_came_and_the_account_closes) {
   world.run();
   const auto opened = world.sent_packets(kTenants);
   ASSERT_EQ(opened.size(), 1U);
-  const std::uint16_t port = craft::look_at(inner(opened[0])).src_port;
+  const std::uint16_t port = craft::look_at(inner_packet(opened[0])).src_port;
   const AccountView before = world.total();
 
   world.arrive(kHosts, from_environment(request(1000, 1)));
   world.run();
   const auto in = world.sent_packets(kHosts);
   ASSERT_EQ(in.size(), 1U);
-  EXPECT_EQ(inner(in[0]),
+  EXPECT_EQ(inner_packet(in[0]),
             (Ip{.src = kGateway, .dst = kEnvironment, .dscp_ecn = 0xc0, .identification = 0, .fragment = 0x4000} /
              IcmpError{.type = 11, .code = 0} / request(1000, 1).bytes())
                 .bytes());
@@ -153,7 +150,7 @@ TEST(OwnErrors, leave_by_the_way_the_packet_came_and_the_account_closes) {
   world.run();
   const auto out = world.sent_packets(kTenants);
   ASSERT_EQ(out.size(), 1U);
-  EXPECT_EQ(inner(out[0]),
+  EXPECT_EQ(inner_packet(out[0]),
             (Ip{.src = kInterface, .dst = kServer, .dscp_ecn = 0xc0, .identification = 0, .fragment = 0x4000} /
              IcmpError{.type = 11, .code = 0} / late.bytes())
                 .bytes());
@@ -176,7 +173,7 @@ TEST(OwnErrors, tell_the_mtu_that_the_encapsulation_leaves) {
   ASSERT_EQ(in.size(), 1U);
   Bytes quoted = big.bytes();
   quoted.resize(548);
-  EXPECT_EQ(inner(in[0]),
+  EXPECT_EQ(inner_packet(in[0]),
             (Ip{.src = kGateway, .dst = kEnvironment, .dscp_ecn = 0xc0, .identification = 0, .fragment = 0x4000} /
              IcmpError{.type = 3, .code = 4, .mtu = 1450} / quoted)
                 .bytes());
@@ -194,7 +191,7 @@ TEST(OwnErrors, are_not_said_about_errors_that_do_not_fit) {
   know_everybody(world);
   world.arrive(kHosts, from_environment(request(1000)));
   world.run();
-  const Bytes left = inner(world.sent_packets(kTenants).at(0));
+  const Bytes left = inner_packet(world.sent_packets(kTenants).at(0));
   Bytes quote = left;
   quote.resize(1451 - 28);  // what follows is padding, and as large as the attachment's MTU and one byte more
   const AccountView before = world.total();

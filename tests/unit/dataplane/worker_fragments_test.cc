@@ -20,7 +20,6 @@ using craft::Ip;
 using craft::Tcp;
 using craft::Udp;
 
-constexpr std::size_t kInner = 64;
 constexpr const char* kServer = "10.0.1.53";
 constexpr const char* kInterface = "10.0.1.20";
 
@@ -43,12 +42,6 @@ Bytes from_environment(const Bytes& packet) {
 }
 Bytes from_server(const Bytes& packet) {
   return from_vtep() / (to_interface(1) / packet);
-}
-std::vector<Bytes> inner_packets(const std::vector<Bytes>& frames, std::size_t before = kInner) {
-  std::vector<Bytes> packets;
-  for (const Bytes& frame : frames)
-    packets.emplace_back(frame.begin() + static_cast<std::ptrdiff_t>(before), frame.end());
-  return packets;
 }
 // By identification; those that can not be put together are missing.
 std::map<std::uint16_t, Bytes> joined(const std::vector<Bytes>& packets) {

@@ -13,10 +13,8 @@ using craft::Bytes;
 using craft::Ip;
 using craft::Udp;
 
-constexpr std::size_t kInner = 64;
-
 craft::Seen inner(const Bytes& frame) {
-  return craft::look_at({frame.begin() + static_cast<std::ptrdiff_t>(kInner), frame.end()});
+  return craft::look_at(inner_packet(frame));
 }
 
 Bytes request(std::uint16_t port) {

@@ -18,20 +18,14 @@ using craft::Ip;
 using craft::Tcp;
 using craft::Udp;
 
-constexpr std::size_t kInner = 64;
 constexpr const char* kEnvironment = "100.64.0.5";
 constexpr const char* kServer = "10.0.1.53";
 constexpr const char* kSilent = "10.0.1.77";
 constexpr const char* kInterface = "10.0.1.20";
 constexpr const char* kGateway = "169.254.100.1";
 
-Bytes inner(const Bytes& frame) {
-  return {frame.begin() + static_cast<std::ptrdiff_t>(kInner), frame.end()};
-}
 std::vector<Bytes> sent(WorkerWorld& world, std::uint16_t port) {
-  std::vector<Bytes> packets;
-  for (const Bytes& frame : world.sent_packets(port)) packets.push_back(inner(frame));
-  return packets;
+  return inner_packets(world.sent_packets(port));
 }
 void from_environment(WorkerWorld& world, const Bytes& packet) {
   world.arrive(kHosts, from_host() / (to_gateway() / packet));

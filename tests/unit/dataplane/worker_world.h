@@ -119,4 +119,17 @@ class WorkerWorld {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
+/// Bytes of a frame over VXLAN before its inner IPv4 packet.
+inline constexpr std::size_t kInner = 64;
+
+/// What is behind the first `before` bytes of a frame, or of each.
+inline craft::Bytes inner_packet(const craft::Bytes& frame, std::size_t before = kInner) {
+  return {frame.begin() + static_cast<std::ptrdiff_t>(before), frame.end()};
+}
+inline std::vector<craft::Bytes> inner_packets(const std::vector<craft::Bytes>& frames, std::size_t before = kInner) {
+  std::vector<craft::Bytes> packets;
+  for (const craft::Bytes& frame : frames) packets.push_back(inner_packet(frame, before));
+  return packets;
+}
+
 }  // namespace hypernat::dataplane
