@@ -14,9 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Longer than the pool keeps any.
-constexpr std::chrono::hours kLongestLife{24};
-
 bool has_command(const Json& body) {
   const auto pointer = Json::json_pointer(std::string("/Environment/Variables/") + kCommandVariable);
   return body.contains(pointer);
@@ -109,7 +106,7 @@ InvocationResult Api::invoke_code(const Function& function, const Place& place, 
                               "Environment.Variables." +
                               kCommandVariable + R"(, such as ["curl", "http://web.internal/"])");
     wanted.command = {runner::kRunnerPath};
-    wanted.timeout = kLongestLife;
+    wanted.timeout = 2 * WarmPool::kLongestLife;
     return std::make_unique<WarmEnvironment>(
         WarmEnvironment::Start{.socket = place.host.socket, .request = wanted, .code = *code}, is_stopping_);
   };

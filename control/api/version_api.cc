@@ -30,6 +30,22 @@ std::string to_marker(const Function& function) {
   return function.name + ":" + std::to_string(function.version);
 }
 
+/// The first `most` of `all`, which has one more when the list goes on, under `name`.
+template <class ToJson>
+Json page_of(const char* name, std::vector<Function> all, std::size_t most, ToJson&& object_of) {
+  Json body{{name, Json::array()}};
+  if (all.size() > most) {
+    all.pop_back();
+    body["NextMarker"] = to_marker(all.back());
+  }
+  for (const auto& each : all) {
+    Json object = object_of(each);
+    if (each.version == 0) object["FunctionArn"] = object["FunctionArn"].template get<std::string>() + ":$LATEST";
+    body[name].push_back(std::move(object));
+  }
+  return body;
+}
+
 }  // namespace
 
 ApiResponse Api::versions(const ApiRequest& request, const FunctionName& name) {
@@ -47,18 +63,8 @@ ApiResponse Api::versions(const ApiRequest& request, const FunctionName& name) {
   const std::int64_t after = marker.empty() ? -1 : std::int64_t{parse_marker(marker).version};
   return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
     lifecycle.functions.function(name.account, name.name);  // or it does not exist
-    auto all = list_versions(lifecycle.database, name.account, name.name, after, most + 1);
-    Json body{{"Versions", Json::array()}};
-    if (all.size() > most) {
-      all.pop_back();
-      body["NextMarker"] = to_marker(all.back());
-    }
-    for (const auto& each : all) {
-      auto object = to_json(view(lifecycle, each));
-      if (each.version == 0) object["FunctionArn"] = object["FunctionArn"].get<std::string>() + ":$LATEST";
-      body["Versions"].push_back(std::move(object));
-    }
-    return body;
+    return page_of("Versions", list_versions(lifecycle.database, name.account, name.name, after, most + 1), most,
+                   [&](const Function& each) { return to_json(view(lifecycle, each)); });
   }));
 }
 
@@ -66,18 +72,8 @@ ApiResponse Api::list_all_versions(const ApiRequest& request, const std::string&
   const auto most = most_items(request);
   const auto after = parse_marker(marker_of(request));
   return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
-    auto all = list_functions_with_versions(lifecycle.database, account, after, most + 1);
-    Json body{{"Functions", Json::array()}};
-    if (all.size() > most) {
-      all.pop_back();
-      body["NextMarker"] = to_marker(all.back());
-    }
-    for (const auto& each : all) {
-      auto object = to_json(view(lifecycle, each));
-      if (each.version == 0) object["FunctionArn"] = object["FunctionArn"].get<std::string>() + ":$LATEST";
-      body["Functions"].push_back(std::move(object));
-    }
-    return body;
+    return page_of("Functions", list_functions_with_versions(lifecycle.database, account, after, most + 1), most,
+                   [&](const Function& each) { return to_json(view(lifecycle, each)); });
   }));
 }
 

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace hypernat::control {
-namespace {
-
-// Worker hosts end an environment after a day; none is invoked in so late.
-constexpr std::chrono::hours kLongestLife{12};
-
-}  // namespace
-
 WarmPool::WarmPool(std::chrono::milliseconds idle_after) : idle_after_(idle_after), watcher_([this] { watch(); }) {}
 
 WarmPool::~WarmPool() {

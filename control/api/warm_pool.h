@@ -30,6 +30,9 @@ class WarmPool {
   };
   using Make = std::function<std::unique_ptr<WarmEnvironment>()>;
 
+  /// None is invoked in that is older; so an environment is made for longer than that.
+  static constexpr std::chrono::hours kLongestLife{12};
+
   /// `idle_after`: how long one may wait; 0: none does.
   explicit WarmPool(std::chrono::milliseconds idle_after);
   ~WarmPool();

@@ -45,6 +45,16 @@ Scaling::Load Scaling::Loads::of(std::uint64_t interface) const {
   return found == listed.end() ? Load{.ports = unlisted, .has_run_out = false} : found->second;
 }
 
+Scaling::Load Scaling::Loads::of_all(const std::vector<Interface>& interfaces) const {
+  Load all;
+  for (const auto& interface : interfaces) {
+    const auto load = of(interface.uid);
+    all.ports += load.ports;
+    all.has_run_out = all.has_run_out || load.has_run_out;
+  }
+  return all;
+}
+
 Scaling::Loads Scaling::add_up(const std::vector<config::DataplaneStatus>& live) {
   Loads loads;
   decltype(exhausted_) exhausted;
@@ -84,13 +94,7 @@ void Scaling::judge(const std::vector<config::DataplaneStatus>& live, const Mome
 }
 
 bool Scaling::is_crowded(const Mapping& mapping, const std::vector<Interface>& serving, const Loads& loads) {
-  std::uint64_t ports = 0;
-  bool has_run_out = false;
-  for (const auto& interface : serving) {
-    const auto load = loads.of(interface.uid);
-    ports += load.ports;
-    has_run_out = has_run_out || load.has_run_out;
-  }
+  const auto [ports, has_run_out] = loads.of_all(serving);
   if (ports < percent_of_ports(parts_.settings.scaling.widen_percent, serving.size()) && !has_run_out) return false;
   parts_.journal.note("mapping " + std::to_string(mapping.number) + " uses " + std::to_string(ports) + " of " +
                       std::to_string(kInterfacePorts * serving.size()) + " ports towards one remote endpoint" +
@@ -118,18 +122,16 @@ void Scaling::consider_widening(const Mapping& mapping, const Loads& loads, cons
 void Scaling::forget_vain_wish(const WantedInterface& wanted, const Loads& loads) {
   if (wanted.reason_code.empty()) return;
   const auto shares = shares_of(parts_.database, wanted.mapping);
-  std::uint64_t ports = 0;
-  for (const auto& interface : shares.serving) ports += loads.of(interface.uid).ports;
-  if (ports < percent_of_ports(parts_.settings.scaling.widen_percent, shares.serving.size()))
+  if (loads.of_all(shares.serving).ports <
+      percent_of_ports(parts_.settings.scaling.widen_percent, shares.serving.size()))
     erase_wanted_interface(parts_.database, wanted.mapping);
 }
 
 void Scaling::consider_narrowing(const Mapping& mapping, const Loads& loads, const Moment& moment) {
   auto shares = shares_of(parts_.database, mapping.uid);
-  std::uint64_t ports = 0;
-  for (const auto& interface : shares.serving) ports += loads.of(interface.uid).ports;
   const bool is_little = shares.is_settled && shares.serving.size() > 1 &&
-                         ports < percent_of_ports(parts_.settings.scaling.narrow_percent, shares.serving.size() - 1);
+                         loads.of_all(shares.serving).ports <
+                             percent_of_ports(parts_.settings.scaling.narrow_percent, shares.serving.size() - 1);
   if (!is_little) {
     little_used_since_.erase(mapping.uid);
     return;

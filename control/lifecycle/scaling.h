@@ -48,6 +48,7 @@ class Scaling {
     std::map<std::uint64_t, Load> listed;
     std::uint64_t unlisted = 0;
     Load of(std::uint64_t interface) const;
+    Load of_all(const std::vector<Interface>& interfaces) const;
   };
 
   Loads add_up(const std::vector<config::DataplaneStatus>& live);
