@@ -262,10 +262,10 @@ def run_plain(arguments, tally, started):
 
 
 def build_plain(kind):
-    """The whole for system tests, who start its programs; unit tests alone need theirs."""
+    """The whole and the benches for system tests, who start their programs; unit tests alone need theirs."""
     if kind == "unit":
         return build_tests("build", []) is not None
-    return build("build")
+    return build("build", targets=["all", "benches"])
 
 
 def sanitize(name, started, run):

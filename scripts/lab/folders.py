@@ -1,5 +1,6 @@
 """A run's own folder: claimed with a lock, so that what a killed run left behind can be told and swept."""
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -56,3 +57,15 @@ def sweep():
         if not is_claimed(folder):
             remove(folder)
     hugepages.settle()
+
+
+@contextlib.contextmanager
+def of_a_run():
+    """A folder for one run, which goes with it; what killed runs left goes before."""
+    sweep()
+    folder, descriptor = claim()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        os.close(descriptor)

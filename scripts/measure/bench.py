@@ -60,20 +60,32 @@ class Bench:
         for figure in answer["figures"]:
             self.figures.append({**figure, "arguments": list(map(str, arguments)), "command": name})
 
+    def run_beside(self, script, *arguments):
+        """What a script that starts programs beside this one says. None when it could not measure, which is noted."""
+        said = " ".join(map(str, arguments))
+        print(f"  {script} {said}", file=sys.stderr, flush=True)
+        done = subprocess.run(["/usr/bin/python3", "-B", HERE / f"{script}.py", *map(str, arguments)],
+                              check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            self.missing.append(" ".join(done.stderr.split()) or f"{script} {said}")
+            return None
+        answer = json.loads(done.stdout)
+        self.tsc_hz = answer.get("tsc_hz", self.tsc_hz)
+        return answer
+
+    def add_beside(self, script, measure, setting, flows, run, unit, samples):
+        self.figures.append({"measure": measure, "setting": setting, "flows": flows, "run": run, "samples": samples, "unit": unit,
+                             "value": statistics.median(samples), "arguments": [setting, str(flows)], "command": script})
+
     def run_peer(self, peer, flows):
         """Another program with the packets of the plain journey, outbound."""
-        print(f"  {peer} {flows}", file=sys.stderr, flush=True)
-        command = ["/usr/bin/python3", "-B", HERE / "peers.py", peer, str(flows)]
         for run in range(self.runs):
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
-            if done.returncode != 0:
-                self.missing.append(" ".join(done.stderr.split()) or f"{peer} with {flows} flows")
+            said = self.run_beside("peers", peer, flows)
+            if said is None:
                 return
-            said = json.loads(done.stdout)
-            for measure, samples in (("peer", said["cycles"]), ("peer opening", [said["opening"]]), ("peer lost", [said["lost"]])):
-                self.figures.append({"measure": measure, "setting": peer, "flows": flows, "run": run, "samples": samples,
-                                     "unit": "packets" if measure == "peer lost" else "cycles",
-                                     "value": statistics.median(samples), "arguments": [peer, str(flows)], "command": "peers"})
+            self.add_beside("peers", "peer", peer, flows, run, "cycles", said["cycles"])
+            self.add_beside("peers", "peer opening", peer, flows, run, "cycles", [said["opening"]])
+            self.add_beside("peers", "peer lost", peer, flows, run, "packets", [said["lost"]])
 
     def run_search(self, device, flows):
         """Two processes with a device between them."""

@@ -143,5 +143,20 @@ class Pair:
         """The worker's packet account."""
         return json.loads(self.hypernat("--json", "account").stdout)[0]
 
+    def open_flows(self):
+        """Of all tenants."""
+        return sum(tenant["flows_open"] for tenant in json.loads(self.hypernat("--json", "tenants").stdout))
+
     def drops(self):
         return {reason: count for reason, count in json.loads(self.hypernat("--json", "drops").stdout).items() if count}
+
+
+def report(name, work):
+    """Does the work in a folder of its own; what fails is said under the name. Returns the exit code."""
+    try:
+        with folders.of_a_run() as folder:
+            work(folder)
+    except (LabError, OSError) as problem:
+        print(f"{name}: {problem}\n{getattr(problem, 'evidence', '')}", file=sys.stderr)
+        return 1
+    return 0

@@ -216,17 +216,7 @@ def main():
     if not enter.is_inside():
         enter.reexecute()
     peer, flows, windows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 20
-    folders.sweep()
-    folder, claim = folders.claim()
-    try:
-        print(json.dumps(PEERS[peer](folder, flows, windows)))
-    except (LabError, OSError) as problem:
-        print(f"{peer}: {problem}\n{getattr(problem, 'evidence', '')}", file=sys.stderr)
-        return 1
-    finally:
-        folders.remove(folder)
-        os.close(claim)
-    return 0
+    return pair.report(peer, lambda folder: print(json.dumps(PEERS[peer](folder, flows, windows))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import time
 
 import pair  # first: it finds the lab's modules
 import enter
-import folders
 import machine
 
 SCRIPTS = pair.ROOT / "scripts/pktgen"
@@ -90,17 +89,7 @@ def main():
             return 1
         enter.reexecute()
     arguments = parse_arguments()
-    folders.sweep()
-    folder, claim = folders.claim()
-    try:
-        run(arguments, folder)
-    except (machine.LabError, OSError) as problem:
-        print(f"scripts/pktgen/run: {problem}\n{getattr(problem, 'evidence', '')}", file=sys.stderr)
-        return 1
-    finally:
-        folders.remove(folder)
-        os.close(claim)
-    return 0
+    return pair.report("scripts/pktgen/run", lambda folder: run(arguments, folder))
 
 
 if __name__ == "__main__":

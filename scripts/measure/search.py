@@ -8,14 +8,12 @@ devices and the process at the other end are part of what is measured: `scripts/
 """
 
 import json
-import os
 import shlex
 import sys
 import time
 
 import pair  # first: it finds the lab's modules
 import enter
-import folders
 import machine
 
 PROGRAM = pair.ROOT / "build/tests/bench/peers/hypernat-search"
@@ -70,17 +68,7 @@ def main():
     if not enter.is_inside():
         enter.reexecute()
     device, flows, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 12
-    folders.sweep()
-    folder, claim = folders.claim()
-    try:
-        print(json.dumps(Search(folder, device, flows, steps).run()))
-    except (machine.LabError, OSError) as problem:
-        print(f"search over {device}: {problem}\n{getattr(problem, 'evidence', '')}", file=sys.stderr)
-        return 1
-    finally:
-        folders.remove(folder)
-        os.close(claim)
-    return 0
+    return pair.report(f"search over {device}", lambda folder: print(json.dumps(Search(folder, device, flows, steps).run())))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@
 #include "control/lifecycle/controller.h"
 #include "control/lifecycle/journal.h"
 #include "control/lifecycle/table_builder.h"
+#include "control/provisioning/modelled_provisioner.h"
 #include "control/store/counters.h"
 #include "control/store/schema.h"
 #include "tests/tools/many_functions.h"

@@ -3,7 +3,6 @@
 //
 //   nat_bench [FLOWS…]        EAL arguments come from the environment variable EAL (default: no huge pages)
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -19,6 +17,7 @@
 #include "dataplane/nat/nat.h"
 #include "dataplane/nat/table_compiler.h"
 #include "dataplane/packet/checksum.h"
+#include "tests/bench/start_eal.h"
 
 namespace hypernat::dataplane {
 namespace {
@@ -186,23 +185,15 @@ class Bench {
   std::mt19937_64 random_{1};
 };
 
-int start_eal(const char* program) {
-  const char* given = std::getenv("EAL");
-  std::istringstream text(given != nullptr ? given
-                                           : "--no-huge -m 2048 --no-pci --no-shconf -l 0 --file-prefix natbench");
-  std::vector<std::string> words{program};
-  for (std::string word; text >> word;) words.push_back(word);
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  return rte_eal_init(static_cast<int>(pointers.size()), pointers.data());
-}
-
 }  // namespace
 }  // namespace hypernat::dataplane
 
 int main(int count, char** arguments) {
-  if (hypernat::dataplane::start_eal(arguments[0]) < 0) return 1;
   try {
+    const char* eal = std::getenv("EAL");
+    hypernat::bench::start_eal(
+        std::string("nat_bench ") +
+        (eal != nullptr ? eal : "--no-huge -m 2048 --no-pci --no-shconf -l 0 --file-prefix natbench"));
     std::vector<std::uint32_t> sizes;
     for (int i = 1; i < count; ++i) sizes.push_back(static_cast<std::uint32_t>(std::stoul(arguments[i])));
     if (sizes.empty()) sizes = {65'536, 1'000'000};

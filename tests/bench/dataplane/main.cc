@@ -1,6 +1,5 @@
 // hypernat-bench: measures the data plane on in-memory ports. scripts/bench runs it and makes tables of what it prints.
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -8,7 +7,6 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <stdexcept>
 
 #include "tests/bench/dataplane/isolation.h"
@@ -16,6 +14,7 @@
 #include "tests/bench/dataplane/latency.h"
 #include "tests/bench/dataplane/opening.h"
 #include "tests/bench/dataplane/scale.h"
+#include "tests/bench/start_eal.h"
 
 namespace hypernat::bench {
 namespace {
@@ -24,16 +23,6 @@ const std::map<std::string, Encapsulation> kEncapsulations{
     {"plain", Encapsulation::kPlain}, {"vlan", Encapsulation::kVlan}, {"vxlan", Encapsulation::kVxlan}};
 const std::map<std::string, Protocol> kProtocols{{"udp", Protocol::kUdp}, {"tcp", Protocol::kTcp}};
 const std::map<std::string, Spread> kSpreads{{"hash", Spread::kByHash}, {"one-queue", Spread::kOneQueue}};
-
-void start_eal(const std::string& arguments) {
-  std::istringstream text("hypernat-bench --no-pci --file-prefix hypernat-bench " + arguments);
-  static std::vector<std::string> words;  // EAL keeps pointers into them
-  for (std::string word; text >> word;) words.push_back(word);
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
-    throw std::runtime_error("EAL does not start with the arguments: " + arguments);
-}
 
 int run(int count, char** arguments) {
   CLI::App app("Measures the data plane on in-memory ports; cycles are TSC cycles.", "hypernat-bench");
@@ -90,7 +79,7 @@ int run(int count, char** arguments) {
   measures["reload"] = [&](Report& report) { measure_reload(world, report); };
   CLI11_PARSE(app, count, arguments);
 
-  start_eal(eal);
+  start_eal("hypernat-bench --no-pci --file-prefix hypernat-bench " + eal);
   Report report;
   measures.at(app.get_subcommands().front()->get_name())(report);
   std::cout << nlohmann::json{{"tsc_hz", rte_get_tsc_hz()}, {"figures", report.json()}}.dump() << "\n";

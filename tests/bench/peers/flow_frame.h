@@ -17,7 +17,7 @@ inline constexpr std::size_t kIpAt = sizeof(dataplane::EthernetHeader);
 inline constexpr std::size_t kUdpAt = kIpAt + sizeof(dataplane::Ipv4Header);
 inline constexpr std::size_t kFlowUdpBytes = kFlowFrameBytes - kUdpAt;
 
-using FrameBytes = std::span<std::uint8_t, kFlowFrameBytes>;
+inline constexpr std::size_t kNumberAt = kUdpAt + sizeof(dataplane::UdpHeader);
 
 class FlowFrame {
  public:
@@ -37,17 +37,20 @@ class FlowFrame {
               dataplane::pseudo_header_sum({}, {}, Protocol::kUdp, kFlowUdpBytes);
   }
 
-  void write(std::uint8_t* frame, const NumberedFlow& flow) const {
+  /// The number lies in the payload, where no NAT alters it.
+  void write(std::uint8_t* frame, const NumberedFlow& flow, std::uint32_t number) const {
     std::memcpy(frame, blank_.data(), blank_.size());
     const std::array<std::uint32_t, 2> addresses{dataplane::swap32(flow.src), dataplane::swap32(flow.dst)};
     const std::array<std::uint16_t, 2> ports{dataplane::swap16(flow.src_port), dataplane::swap16(flow.dst_port)};
     const std::uint64_t sum = std::uint64_t{addresses[0]} + addresses[1];
     const auto ip_checksum = static_cast<std::uint16_t>(~dataplane::fold_sum(ip_sum_ + sum));
-    const auto l4_checksum = static_cast<std::uint16_t>(~dataplane::fold_sum(l4_sum_ + sum + ports[0] + ports[1]));
+    const auto l4_checksum =
+        static_cast<std::uint16_t>(~dataplane::fold_sum(l4_sum_ + sum + ports[0] + ports[1] + number));
     std::memcpy(frame + kIpAt + 10, &ip_checksum, 2);
     std::memcpy(frame + kIpAt + 12, addresses.data(), 8);
     std::memcpy(frame + kUdpAt, ports.data(), 4);
     std::memcpy(frame + kUdpAt + 6, &l4_checksum, 2);
+    std::memcpy(frame + kNumberAt, &number, 4);
   }
 
  private:
@@ -69,6 +72,13 @@ inline NumberedFlow flow_in(std::span<const std::uint8_t> frame) {
   std::memcpy(ports.data(), frame.data() + kUdpAt, 4);
   return {dataplane::swap32(addresses[0]), dataplane::swap32(addresses[1]), dataplane::swap16(ports[0]),
           dataplane::swap16(ports[1])};
+}
+
+/// Likewise.
+inline std::uint32_t number_in(std::span<const std::uint8_t> frame) {
+  std::uint32_t number = 0;
+  std::memcpy(&number, frame.data() + kNumberAt, 4);
+  return number;
 }
 
 /// Whether both checksums are right, computed over the whole packet.

@@ -4,17 +4,16 @@
 // halves: the highest rate without loss, packets of open flows in both directions; the highest rate at which every new
 // flow is opened; and how many flows there is room for. Prints JSON. scripts/measure/search.py starts both sides.
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tests/bench/peers/pair_peer.h"
+#include "tests/bench/start_eal.h"
 
 namespace hypernat::bench {
 namespace {
@@ -22,9 +21,9 @@ namespace {
 struct Options {
   std::uint32_t flows = 10'000;
   std::uint32_t steps = 10;
-  double highest = 8e6;  // packets a second; what the search begins with
-  double safe = 20'000;  // at which nothing is lost, for what is not measured
-  double seconds = 1;    // of a trial
+  double highest = 8e6;   // packets a second; what the search begins with
+  double safe = 200'000;  // at which nothing is lost, for what is not measured
+  double seconds = 1;     // of a trial
 };
 
 constexpr double kSettleSeconds = 0.3;
@@ -105,16 +104,6 @@ std::string fill(const Options& options) {
   return "\"opened\": " + std::to_string(options.flows);
 }
 
-void start_eal(const std::string& arguments) {
-  std::istringstream text("hypernat-search " + arguments);
-  static std::vector<std::string> words;  // EAL keeps pointers into them
-  for (std::string word; text >> word;) words.push_back(word);
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
-    throw std::runtime_error("EAL does not start with the arguments: " + arguments);
-}
-
 int run(int count, char** arguments) {
   CLI::App app("Searches for the limits of a NAT at the other ends of two devices.", "hypernat-search");
   Options options;
@@ -133,7 +122,7 @@ int run(int count, char** arguments) {
     made->add_option("--seconds", options.seconds, "of a trial")->capture_default_str();
   }
   CLI11_PARSE(app, count, arguments);
-  start_eal(eal);
+  start_eal("hypernat-search " + eal);
   for (const auto& command : commands)
     if (app.got_subcommand(command.first))
       std::printf("{\"tsc_hz\": %lu, %s}\n", rte_get_tsc_hz(), command.second(options).c_str());

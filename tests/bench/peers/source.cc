@@ -71,7 +71,7 @@ std::uint32_t draw() {
 }
 
 void build(rte_mbuf& mbuf, std::uint32_t number) {
-  frame.write(rte_pktmbuf_mtod(&mbuf, std::uint8_t*), numbered_flow(number, remotes));
+  frame.write(rte_pktmbuf_mtod(&mbuf, std::uint8_t*), numbered_flow(number, remotes), number);
   mbuf.data_len = kFlowFrameBytes;
   mbuf.pkt_len = kFlowFrameBytes;
   // What a NIC tells with every packet.
