@@ -195,8 +195,7 @@ struct Nat::State::Opening {
   Ipv4Address next_hop_address{};
   std::uint32_t number = kNone;
   std::uint32_t next_hop = kNone;
-  std::uint32_t interface_slot = kNone;
-  PortChoice::Wanted inbound{};
+  PortChoice::Wanted inbound{};  ///< with the interface
 };
 
 }  // namespace hypernat::dataplane

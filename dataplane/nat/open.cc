@@ -34,7 +34,8 @@ FlowState first_state_of(Protocol protocol) {
 PortChoice::Wanted Nat::State::wanted_port(const Packet& packet, std::uint32_t interface_slot) const {
   const InterfaceEntry& interface = tables->interfaces[interface_slot];
   const bool echo = packet.protocol == Protocol::kIcmp;
-  return {.subnet = tables->subnet_numbers[interface.subnet],
+  return {.interface_slot = interface_slot,
+          .subnet = tables->subnet_numbers[interface.subnet],
           .ends = {.protocol = packet.protocol,
                    .local = interface.address,
                    .local_port = {},
@@ -152,8 +153,7 @@ PortChoice::Result Nat::State::choose_port(Opening& opening, L4Port proposed) {
   PortChoice::Result result = PortChoice::Result::kExhausted;
   const std::size_t preferred = preferred_interface(packet, interfaces.size());
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
-    opening.interface_slot = interfaces[(preferred + i) % interfaces.size()];
-    opening.inbound = wanted_port(packet, opening.interface_slot);
+    opening.inbound = wanted_port(packet, interfaces[(preferred + i) % interfaces.size()]);
     if (i == 0) opening.inbound.ends.local_port = proposed;
     const PortChoice::Result one = ports->choose(opening.inbound, questions);
     if (one == PortChoice::Result::kFound) return one;
@@ -177,7 +177,7 @@ bool Nat::State::enter(Opening& opening, Tick now) {
   flow.state = first_state_of(packet.protocol);
   flow.last_seen = now;
   flow.mapping_slot = packet.slot;
-  flow.interface_slot = opening.interface_slot;
+  flow.interface_slot = opening.inbound.interface_slot;
   flow.next_hop = opening.next_hop;
   learn_way(packet, flow);
   compile_rewrite(flow);
@@ -199,10 +199,10 @@ bool Nat::State::enter(Opening& opening, Tick now) {
     drop_packet(packet, Drop::flow_table_full);
     return false;
   }
-  ports->opened(opening.inbound, opening.interface_slot);
+  ports->opened(opening.inbound);
   arm(opening.number, now);
-  interface_counters[opening.interface_slot].flows_opened.add();
-  interface_counters[opening.interface_slot].flows_open.add();
+  interface_counters[flow.interface_slot].flows_opened.add();
+  interface_counters[flow.interface_slot].flows_open.add();
   tenant_counters[opening.mapping.tenant].flows_opened.add();
   return true;
 }
@@ -283,7 +283,8 @@ FlowKey Nat::State::outbound_key_of(const Flow& flow, const FlowCold& cold) cons
 }
 
 PortChoice::Wanted Nat::State::inbound_tuple_of(const Flow& flow, const FlowCold& cold) const {
-  return {.subnet = SubnetNumber{cold.subnet_number},
+  return {.interface_slot = flow.interface_slot,
+          .subnet = SubnetNumber{cold.subnet_number},
           .ends = {.protocol = flow.protocol,
                    .local = flow.interface,
                    .local_port = flow.interface_port,

@@ -20,7 +20,7 @@ bool PortBitmaps::allocate(std::uint32_t count) {
   return true;
 }
 
-PortBitmaps::Taken PortBitmaps::take(const FlowKey& owner) {
+PortBitmaps::Taken PortBitmaps::take(const RemoteKey& owner) {
   const std::uint32_t bitmap = by_use_.oldest();
   Place& place = places_[bitmap];
   const Taken taken{.bitmap = bitmap, .evicted = place.used, .evicted_owner = place.owner};

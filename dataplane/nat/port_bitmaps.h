@@ -7,10 +7,10 @@
 #include <array>
 #include <cstdint>
 
-#include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/memory.h"
 #include "dataplane/flow/port_space.h"
 #include "dataplane/flow/recency_list.h"
+#include "dataplane/nat/remote_key.h"
 #include "dataplane/packet/packet.h"
 
 namespace hypernat::dataplane {
@@ -54,9 +54,9 @@ class PortBitmaps {
   struct Taken {
     std::uint32_t bitmap = kNone;
     bool evicted = false;
-    FlowKey evicted_owner;
+    RemoteKey evicted_owner;
   };
-  Taken take(const FlowKey& owner);
+  Taken take(const RemoteKey& owner);
   void give_back(std::uint32_t bitmap);
   /// Marks it as the one used last.
   void touch(std::uint32_t bitmap);
@@ -66,7 +66,7 @@ class PortBitmaps {
 
  private:
   struct Place {
-    FlowKey owner;
+    RemoteKey owner;
     bool used = false;
     std::uint32_t newer = kNone;
     std::uint32_t older = kNone;

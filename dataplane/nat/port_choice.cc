@@ -12,12 +12,6 @@ constexpr std::uint32_t kTriesAtOnce = 2;
 constexpr std::uint32_t kPairsOfTries = 5;
 constexpr std::uint32_t kAskedAtOnce = 16;
 
-FlowKey remote_key(const PortChoice::Wanted& wanted) {
-  FlowEnds ends = wanted.ends;
-  ends.local_port = L4Port{};  // no interface port is zero
-  return inbound_key(wanted.subnet, ends);
-}
-
 }  // namespace
 
 // What one opening's search on one interface knows.
@@ -54,34 +48,33 @@ PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) 
       .base = base_of(wanted.ends),
       .questions = questions,
   };
-  RemoteEntry* entry = parts_.use.find(remote_key(wanted));
-  const std::uint32_t taken = entry == nullptr ? 0 : entry->flows;
+  RemoteEntry* entry = parts_.use.find(wanted.remote());
+  const std::uint32_t taken = entry == nullptr ? 0U : entry->flows;
   const std::uint32_t share = share_of(search);
   if (taken >= share) return Result::kExhausted;
   if (try_proposed(search)) return Result::kFound;
 
-  if (entry == nullptr || entry->bitmap == kNone) {
+  if (entry == nullptr || !entry->has_bitmap()) {
     for (std::uint32_t pair = 0; pair < kPairsOfTries; ++pair)
       if (try_random(search)) return Result::kFound;
-    if (entry == nullptr) return Result::kGaveUp;  // ten hits without a flow of ours: an interface of old stood here
+    // All taken and none by a flow of this interface: one of old had its address, whose flows are being swept.
+    if (entry == nullptr) return Result::kExhausted;
   }
   if (search_bitmap(search, bitmap_for(*entry))) return Result::kFound;
   return search.gave_up ? Result::kGaveUp : Result::kExhausted;
 }
 
-void PortChoice::opened(const Wanted& flow, std::uint32_t interface_slot) {
-  const FlowKey key = remote_key(flow);
-  parts_.use.add(key, interface_slot);
-  const RemoteEntry* entry = parts_.use.find(key);
-  if (entry->bitmap == kNone) return;
-  parts_.bitmaps[entry->bitmap].set(parts_.home.reply_ports(flow.ends.protocol).position_of(flow.ends.local_port));
+void PortChoice::opened(const Wanted& flow) {
+  const RemoteEntry& entry = parts_.use.add(flow.remote());
+  if (!entry.has_bitmap()) return;
+  parts_.bitmaps[entry.bitmap].set(parts_.home.reply_ports(flow.ends.protocol).position_of(flow.ends.local_port));
 }
 
 void PortChoice::closed(const Wanted& flow) {
-  const FlowKey key = remote_key(flow);
-  RemoteEntry* entry = parts_.use.find(key);
+  const RemoteKey key = flow.remote();
+  const RemoteEntry* const entry = parts_.use.find(key);
   if (entry == nullptr) return;
-  if (entry->bitmap != kNone) {
+  if (entry->has_bitmap()) {
     parts_.bitmaps[entry->bitmap].clear(parts_.home.reply_ports(flow.ends.protocol).position_of(flow.ends.local_port));
     if (entry->flows == 1) parts_.bitmaps.give_back(entry->bitmap);
   }
@@ -89,7 +82,7 @@ void PortChoice::closed(const Wanted& flow) {
 }
 
 std::size_t PortChoice::holders(const Wanted& wanted, std::span<std::uint32_t> out) {
-  RemoteEntry* const entry = parts_.use.find(remote_key(wanted));
+  RemoteEntry* const entry = parts_.use.find(wanted.remote());
   if (entry == nullptr) return 0;
   PortBitmap& bitmap = bitmap_for(*entry);
   const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
@@ -260,10 +253,10 @@ bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t 
 }
 
 PortBitmap& PortChoice::bitmap_for(RemoteEntry& entry) {
-  if (entry.bitmap == kNone) {
-    const PortBitmaps::Taken taken = parts_.bitmaps.take(entry.key);
-    if (taken.evicted) parts_.use.find(taken.evicted_owner)->bitmap = kNone;
-    entry.bitmap = taken.bitmap;
+  if (!entry.has_bitmap()) {
+    const PortBitmaps::Taken taken = parts_.bitmaps.take(entry.key());
+    if (taken.evicted) parts_.use.find(taken.evicted_owner)->bitmap = RemoteEntry::kNoBitmap;
+    entry.bitmap = taken.bitmap & RemoteEntry::kNoBitmap;
   }
   parts_.bitmaps.touch(entry.bitmap);
   return parts_.bitmaps[entry.bitmap];

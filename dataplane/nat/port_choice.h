@@ -34,8 +34,11 @@ class PortChoice {
 
   /// Towards whom a port is wanted: the inbound tuple, its local port still open.
   struct Wanted {
+    std::uint32_t interface_slot = kNone;
     SubnetNumber subnet{};
     FlowEnds ends;
+
+    RemoteKey remote() const { return {interface_slot, ends.remote, ends.remote_port, ends.protocol}; }
   };
   enum class Result : std::uint8_t { kFound, kExhausted, kGaveUp };
 
@@ -49,7 +52,7 @@ class PortChoice {
   /// from where the last call stopped, so that one after another meets all. `out` has room for kHolders.
   std::size_t holders(const Wanted& wanted, std::span<std::uint32_t> out);
   /// A flow with that inbound tuple was opened, or is gone.
-  void opened(const Wanted& flow, std::uint32_t interface_slot);
+  void opened(const Wanted& flow);
   void closed(const Wanted& flow);
 
   /// Questions of the index that one opening may ask in all.

@@ -6,33 +6,35 @@ namespace hypernat::dataplane {
 
 bool RemoteUse::allocate(std::uint32_t flows, std::span<InterfaceCounters> interfaces) {
   interfaces_ = interfaces;
-  return entries_.allocate(std::size_t{flows} + flows / 4 + 8) && rounds_.allocate(interfaces.size());
+  return entries_.allocate(std::size_t{flows} + flows / 8 + 8) && rounds_.allocate(interfaces.size());
 }
 
-RemoteEntry* RemoteUse::find(const FlowKey& key) {
+RemoteEntry* RemoteUse::find(const RemoteKey& key) {
   for (std::uint32_t place = place_of(key); entries_[place].flows != 0; place = after(place))
-    if (entries_[place].key == key) return &entries_[place];
+    if (entries_[place].key() == key) return &entries_[place];
   return nullptr;
 }
 
-void RemoteUse::add(const FlowKey& key, std::uint32_t interface_slot) {
+RemoteEntry& RemoteUse::add(const RemoteKey& key) {
   std::uint32_t place = place_of(key);
-  while (entries_[place].flows != 0 && !(entries_[place].key == key)) place = after(place);
+  while (entries_[place].flows != 0 && entries_[place].key() != key) place = after(place);
   RemoteEntry& entry = entries_[place];
   if (entry.flows == 0) {
-    entry = {.key = key, .flows = 0, .interface_slot = interface_slot, .bitmap = kNone};
+    entry = {.interface_slot = key.interface_slot,
+             .remote = key.remote,
+             .remote_port = key.remote_port,
+             .protocol = static_cast<std::uint8_t>(key.protocol)};
     ++used_;
   }
-  // Under a key that an interface had before, a new one of the same address goes on counting: the ports are the same.
-  entry.interface_slot = interface_slot;
   ++entry.flows;
-  Round& round = rounds_[interface_slot];
-  round.fullest = std::max(round.fullest, entry.flows);
-  Counter& fullest = interfaces_[interface_slot].fullest_remote;
+  Round& round = rounds_[key.interface_slot];
+  round.fullest = std::max<std::uint32_t>(round.fullest, entry.flows);
+  Counter& fullest = interfaces_[key.interface_slot].fullest_remote;
   if (fullest.read() < entry.flows) fullest.set(entry.flows);
+  return entry;
 }
 
-void RemoteUse::remove(const FlowKey& key) {
+void RemoteUse::remove(const RemoteKey& key) {
   RemoteEntry* entry = find(key);
   if (entry == nullptr || --entry->flows > 0) return;
   --used_;
@@ -43,7 +45,7 @@ void RemoteUse::remove(const FlowKey& key) {
 void RemoteUse::close_gap(std::uint32_t gap) {
   const auto size = static_cast<std::uint32_t>(entries_.size());
   for (std::uint32_t place = after(gap); entries_[place].flows != 0; place = after(place)) {
-    const std::uint32_t wanted = place_of(entries_[place].key);
+    const std::uint32_t wanted = place_of(entries_[place].key());
     const std::uint32_t from_wanted = place >= wanted ? place - wanted : place + size - wanted;
     const std::uint32_t from_gap = place >= gap ? place - gap : place + size - gap;
     if (from_wanted < from_gap) continue;  // it is wanted behind the gap
@@ -60,10 +62,10 @@ void RemoteUse::refresh(std::uint32_t steps) {
       Round& round = rounds_[entry.interface_slot];
       if (round.number != round_) {
         // The first of this round: what the last round found is complete.
-        interfaces_[entry.interface_slot].fullest_remote.set(std::max(round.fullest, entry.flows));
+        interfaces_[entry.interface_slot].fullest_remote.set(std::max<std::uint32_t>(round.fullest, entry.flows));
         round = {.number = round_, .fullest = 0};
       }
-      round.fullest = std::max(round.fullest, entry.flows);
+      round.fullest = std::max<std::uint32_t>(round.fullest, entry.flows);
     }
     cursor_ = after(cursor_);
     if (cursor_ == 0) ++round_;

@@ -36,18 +36,15 @@ PortChoice::Result Nat::State::choose_resting_port(Opening& opening, Tick now) {
   std::array<std::uint32_t, PortChoice::kHolders> holders;
   std::uint32_t longest = kNone;
   for (const std::uint32_t slot : opening.mapping.interfaces) {
-    opening.inbound.ends.local = tables->interfaces[slot].address;
-    const std::size_t met = ports->holders(opening.inbound, holders);
+    const std::size_t met = ports->holders(wanted_port(opening.packet, slot), holders);
     for (const std::uint32_t number : std::span(holders).first(met)) {
       if (!rests(flows[number]) || is_in_hand(number)) continue;
       if (longest != kNone && now - flows[number].last_seen <= now - flows[longest].last_seen) continue;
       longest = number;
-      opening.interface_slot = slot;
     }
   }
   if (longest == kNone) return PortChoice::Result::kExhausted;
-  opening.inbound.ends.local = flows[longest].interface;
-  opening.inbound.ends.local_port = flows[longest].interface_port;
+  opening.inbound = inbound_tuple_of(flows[longest], flows.cold(longest));
   close(longest);
   return PortChoice::Result::kFound;
 }
