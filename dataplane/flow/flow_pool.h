@@ -13,25 +13,23 @@ namespace hypernat::dataplane {
 class FlowPool {
  public:
   /// False when the memory can not be had.
-  bool allocate(std::uint32_t capacity) {
-    if (!flows_.allocate(capacity) || !cold_.allocate(capacity) || !free_.allocate(capacity)) return false;
-    for (std::uint32_t i = 0; i < capacity; ++i) free_[i] = capacity - 1 - i;
-    free_count_ = capacity;
-    return true;
-  }
+  bool allocate(std::uint32_t capacity) { return flows_.allocate(capacity) && cold_.allocate(capacity); }
 
   /// Number of an entry that is nobody's, both parts as new; kNone when there is none.
   std::uint32_t take() {
-    if (free_count_ == 0) return kNone;
-    const std::uint32_t number = free_[--free_count_];
-    if (free_count_ >= kAhead) fetch(free_[free_count_ - kAhead]);
+    const std::uint32_t number = free_ != kNone ? take_again() : take_new();
+    if (number == kNone) return kNone;
     flows_[number] = Flow{};
     cold_[number] = FlowCold{};
+    ++in_use_;
     return number;
   }
+  /// The flow is in no place of the timer wheel.
   void give_back(std::uint32_t number) {
     flows_[number].state = FlowState::kFree;
-    free_[free_count_++] = number;
+    cold_[number].timer_next = free_;
+    free_ = number;
+    --in_use_;
   }
 
   Flow& operator[](std::uint32_t number) { return flows_[number]; }
@@ -40,11 +38,22 @@ class FlowPool {
   const FlowCold& cold(std::uint32_t number) const { return cold_[number]; }
 
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
-  std::uint32_t in_use() const { return capacity() - free_count_; }
+  std::uint32_t in_use() const { return in_use_; }
 
  private:
-  // An entry is asked for so many takes before its turn: openings come in bursts.
-  static constexpr std::uint32_t kAhead = 4;
+  // Openings come in bursts: the entry that will be next is asked for a turn before.
+  std::uint32_t take_again() {
+    const std::uint32_t number = free_;
+    free_ = cold_[number].timer_next;
+    if (free_ != kNone) fetch(free_);
+    return number;
+  }
+  std::uint32_t take_new() {
+    if (unused_ == capacity()) return kNone;
+    const std::uint32_t number = unused_++;
+    if (unused_ < capacity()) fetch(unused_);
+    return number;
+  }
   void fetch(std::uint32_t number) const {
     __builtin_prefetch(&flows_[number], 1, 3);
     __builtin_prefetch(&cold_[number], 1, 3);
@@ -52,8 +61,9 @@ class FlowPool {
 
   FixedArray<Flow> flows_;
   FixedArray<FlowCold> cold_;
-  FixedArray<std::uint32_t> free_;  ///< the first free_count_ are numbers of free entries
-  std::uint32_t free_count_ = 0;
+  std::uint32_t free_ = kNone;  ///< the entry given back last; `timer_next` leads to those before it
+  std::uint32_t unused_ = 0;    ///< from here on entries have never been taken
+  std::uint32_t in_use_ = 0;
 };
 
 }  // namespace hypernat::dataplane
