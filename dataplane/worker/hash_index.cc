@@ -2,7 +2,9 @@
 #include <rte_hash.h>
 #include <rte_malloc.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 
 #include "dataplane/flow/flow_index.h"
@@ -25,6 +27,15 @@ std::size_t allocated_bytes() {
     if (rte_malloc_get_socket_stats(socket, &stats) == 0) bytes += stats.heap_allocsz_bytes;
   }
   return bytes;
+}
+
+// Buckets are for the next power of two of entries, the keys' own places for just so many. At most 80 % of the buckets
+// are ever used: below 98 % no key of a random signature was seen to be refused, and a tenant does not know the
+// signatures of his (flow/flow_hash.h). Buckets for overflow would cost as much memory as the flows' timers and
+// counters.
+std::uint32_t entries_for(std::uint32_t capacity) {
+  const std::uint32_t room = std::bit_ceil(std::max(capacity, 16U));
+  return capacity <= room / 5 * 4 ? std::max(capacity, 16U) : room + 1;
 }
 
 // Every key comes with its signature; nobody calls this.
@@ -52,13 +63,10 @@ std::unique_ptr<FlowIndex> FlowIndex::create(const Options& options) {
   const std::size_t before = allocated_bytes();
   rte_hash_parameters parameters{};
   parameters.name = options.name;
-  // At most 80 % of the key slots are ever used: chains of extendable buckets stay rare.
-  parameters.entries = options.capacity + options.capacity / 4 + 16;
+  parameters.entries = entries_for(options.capacity);
   parameters.key_len = sizeof(FlowKey);
   parameters.hash_func = no_hash;
   parameters.socket_id = options.numa_node;
-  // Without it a key may be refused long before the table is full, which a tenant could bring about.
-  parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE;
   rte_hash* table = rte_hash_create(&parameters);
   if (table == nullptr) return nullptr;
   auto impl = std::make_unique<Impl>(table);
