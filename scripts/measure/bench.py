@@ -26,6 +26,7 @@ import tables  # noqa: E402
 PROGRAM = ROOT / "build/tests/bench/dataplane/hypernat-bench"
 HUGE_BYTES = 5 << 30
 MILLION = 1_000_000
+PORTS = 64_512  # of one interface towards one remote endpoint
 
 
 class CannotMeasure(Exception):
@@ -131,7 +132,8 @@ def latency(bench, sizes):
 
 def scale(bench, sizes):
     largest = max(sizes)
-    bench.run("memory", "--flows", largest, "--remotes", max(1, round(largest / 64_500)))
+    fullest = largest // PORTS
+    bench.run("memory", "--flows", fullest * PORTS, "--remotes", fullest)  # the last port of each in use
     bench.run("memory", "--flows", largest, "--remotes", largest)
     if len(bench.cpus) > 1:
         bench.run("workers", "--flows", MILLION, lcores=bench.beside_main(2))

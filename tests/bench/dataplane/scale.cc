@@ -88,7 +88,7 @@ double rate_of_physics(std::vector<std::unique_ptr<Physics>>& tables) {
 void measure_memory(const World::Options& options, Report& report) {
   const std::uint64_t before = resident_bytes();
   World world(options);
-  constexpr std::uint32_t kPart = 1'000'000;
+  constexpr std::uint32_t kPart = 50'000;  // whose frames the port keeps
   for (std::uint32_t first = 0; first < options.flows; first += kPart) {
     const auto draws = world.openings(first, std::min(options.flows, first + kPart));
     world.port(Side::kInside).offer_once(0, world.frame(Side::kInside), draws);

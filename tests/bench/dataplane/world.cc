@@ -131,7 +131,7 @@ World::World(const Options& options)
   if (options_.remotes == 0) options_.remotes = options.flows / kFlowsOfRemote + 1;
   static int worlds = 0;
   name_ = "b" + std::to_string(worlds++);
-  pool_ = rte_pktmbuf_pool_create((name_ + "own").c_str(), 16383, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  pool_ = rte_pktmbuf_pool_create((name_ + "own").c_str(), 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool_ == nullptr) throw std::runtime_error("no memory for packet buffers");
   const Delivery delivery = options.spread == Spread::kByHash ? Delivery::kHashed : Delivery::kBare;
   inside_ = std::make_unique<MemoryPort>(
