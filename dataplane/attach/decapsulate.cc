@@ -370,6 +370,30 @@ HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
   }
 }
 
+// Asks for the interface that a frame is for, by where a usual one has segment and destination: a wrong guess costs
+// little.
+HOT void fetch_interface(const Packet& packet, const Ingress& ingress) {
+  Bytes bytes{packet.frame, packet.length};
+  if (!bytes.has<EthernetHeader>()) return;
+  const bool tagged = bytes.take<EthernetHeader>()->ether_type_be == swap16(kEtherTypeVlan);
+  const Attachment* const attachment = tagged ? ingress.tagged : ingress.untagged;
+  if (attachment == nullptr || attachment->side == Side::kInside) return;
+  std::uint32_t slot = ingress.plain_slot;
+  if (tagged) {
+    if (!bytes.has<VlanHeader>()) return;
+    slot = find_segment(*attachment, swap16(bytes.take<VlanHeader>()->tci_be) & 0x0fffU, *ingress.tables);
+  } else if (ingress.is_tunnel) {
+    constexpr std::uint32_t kOuter = sizeof(Ipv4Header) + sizeof(UdpHeader);
+    constexpr std::uint32_t kTunnel = kOuter + kTunnelHeaderBytes + sizeof(EthernetHeader);
+    if (bytes.left < kTunnel) return;
+    const TunnelHeader header = read_tunnel_header(attachment->encapsulation, {bytes.at + kOuter, kTunnelHeaderBytes});
+    slot = find_segment(*attachment, header.vni, *ingress.tables);
+    bytes = {bytes.at + kTunnel, bytes.left - kTunnel};
+  }
+  if (slot == kNone || !bytes.has<Ipv4Header>()) return;
+  ingress.tables->interface_by_address.fetch(slot, bytes.take<Ipv4Header>()->dst());
+}
+
 const Attachment* attachment_of(const Attachments& attachments, std::uint8_t index) {
   return index == Attachments::kNoAttachment ? nullptr : &attachments[index];
 }
@@ -387,11 +411,11 @@ Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, s
   plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
 }
 
-Parsed decapsulate(Packet& packet, const Ingress& ingress) {
-  return parse_frame(packet, ingress);
-}
-
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed) {
+  if (!ingress.empty() && ingress[0].tables->has_many_interfaces()) {
+    for (const Packet& packet : packets)
+      if (packet.verdict == Verdict::kPending) fetch_interface(packet, ingress[packet.port]);
+  }
   std::size_t others = 0;
   for (std::size_t i = 0; i < packets.size(); ++i) {
     Packet& packet = packets[i];

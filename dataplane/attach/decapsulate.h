@@ -34,10 +34,8 @@ struct Ingress {
   MacAddress port_mac;
 };
 
-/// `packet` has `frame`, `length` and `port` set (receive); sets all that parse sets.
-Parsed decapsulate(Packet& packet, const Ingress& ingress);
-
-/// Every pending packet of a burst; `ingress` by port. Fills in parsed[i] for packets[i], and returns how many of them
+/// Every pending packet of a burst: it has `frame`, `length` and `port` set (receive) and gets all that parse sets.
+/// `ingress` by port. Fills in parsed[i] for packets[i], and returns how many of them
 /// are neither kPacket nor kDropped. Those that are not pending count as kDropped.
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed);
 

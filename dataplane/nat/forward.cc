@@ -15,7 +15,6 @@ namespace {
 // only they tell of is asked for when they have come, unless it is so little that it is in the cache anyway.
 constexpr std::size_t kFlowAhead = 24;
 constexpr std::size_t kRestAhead = 8;
-constexpr std::size_t kFewInterfaces = 1024;
 
 void prefetch(const void* address) {
   __builtin_prefetch(address, 1, 3);
@@ -137,13 +136,10 @@ void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
     if (packet.flow == kNone) return;
     const Flow& flow = flows[packet.flow];
     prefetch(&interface_counters[flow.interface_slot]);
-    if (packet.side == Side::kInside)
-      prefetch(&tables->interfaces[flow.interface_slot]);
-    else
-      prefetch(&tables->mappings[flow.mapping_slot]);
+    if (packet.side == Side::kInside) prefetch(&tables->interface_egress[flow.interface_slot]);
   };
   for (std::size_t i = 0; i < std::min(size, kFlowAhead); ++i) fetch_flow(i);
-  const bool many = tables->interfaces.size() > kFewInterfaces;
+  const bool many = tables->has_many_interfaces();
   for (std::size_t i = 0; many && i < std::min(size, kRestAhead); ++i) fetch_rest(i);
   for (std::size_t i = 0; i < size; ++i) {
     if (i + kFlowAhead < size) fetch_flow(i + kFlowAhead);

@@ -261,12 +261,17 @@ void TableCompiler::State::fill_mappings(Tables& tables, const config::Table& ta
                                                      .mac = interface.mac,
                                                      .attachment = subnet.attachment,
                                                      .id = interface.id};
+      entry_at(tables.interface_egress, interface_slot) = {.segment_id = subnet.segment_id,
+                                                           .tenant = entry.tenant,
+                                                           .mac = interface.mac,
+                                                           .attachment = subnet.attachment};
       if (!interface.drains) entry.interfaces.push_back(interface_slot);
       tables.interface_by_address.add(subnet_slot, interface.address, interface_slot, interface.mac);
       std::uint32_t& first = tables.first_interfaces_[subnet_slot];
       if (first == Tables::kMissing || interface.address < tables.interfaces[first].address) first = interface_slot;
     }
     entry_at(tables.mapping_numbers, slot) = mapping.number;
+    entry_at(tables.mapping_tenants, slot) = entry.tenant;
     tables.mapping_by_number.set(to_number(mapping.number), slot);
     entry_at(tables.mappings, slot) = std::move(entry);
   }

@@ -71,6 +71,15 @@ struct InterfaceEntry {
   std::string id;
 };
 
+/// Of an interface, what its packets leave with: all that most packets need of it, four in a cache line.
+struct InterfaceEgress {
+  std::uint32_t segment_id = 0;
+  std::uint32_t tenant = 0;  ///< slot
+  MacAddress mac;
+  std::uint8_t attachment = 0;
+};
+static_assert(sizeof(InterfaceEgress) == 16);
+
 struct MappingEntry {
   std::uint64_t uid = 0;  ///< 0: nobody's slot in this generation
   MappingNumber number{};
@@ -100,9 +109,11 @@ struct Tables {
 
   InterfaceMap interface_by_address;
 
-  /// Numbers by slot, dense, since every packet's key needs one.
+  /// By slot, dense, what every packet needs: numbers for its key, and what it leaves with.
   std::vector<MappingNumber> mapping_numbers;
   std::vector<SubnetNumber> subnet_numbers;
+  std::vector<std::uint32_t> mapping_tenants;  ///< slots
+  std::vector<InterfaceEgress> interface_egress;
 
   /// Slots that got a new object in this generation; counters of the old one are forgotten.
   std::vector<std::uint32_t> new_tenants;
@@ -120,6 +131,9 @@ struct Tables {
   std::uint32_t find_interface(std::uint32_t subnet, Ipv4Address address) const {
     return interface_by_address.find(subnet, address).slot;
   }
+  /// So many that most are not in the cache when a packet needs one; else asking ahead for one costs more than it
+  /// gains.
+  bool has_many_interfaces() const { return interfaces.size() > 1024; }
   /// Slot of some interface of `subnet` (slot), or kMissing when it has none.
   std::uint32_t any_interface(std::uint32_t subnet) const;
 

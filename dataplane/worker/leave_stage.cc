@@ -12,7 +12,7 @@ namespace hypernat::dataplane {
   Outgoing outgoing;
   outgoing.headers.entropy = packet.signature;
   if (egress.interface != kNone) {
-    const InterfaceEntry& interface = tables_->interfaces[egress.interface];
+    const InterfaceEgress& interface = tables_->interface_egress[egress.interface];
     outgoing.attachment = interface.attachment;
     outgoing.headers.src = interface.mac;
     outgoing.headers.segment_id = interface.segment_id;
@@ -24,7 +24,7 @@ namespace hypernat::dataplane {
     outgoing.headers.dst = egress.environment_mac;
     outgoing.headers.segment_id = to_number(tables_->mapping_numbers[egress.mapping]);
     outgoing.headers.tunnel_end = egress.peer;
-    outgoing.tenant = tables_->mappings[egress.mapping].tenant;
+    outgoing.tenant = tables_->mapping_tenants[egress.mapping];
   }
   return outgoing;
 }

@@ -96,6 +96,23 @@ config::Table every_segment(std::uint64_t generation) {
   return made;
 }
 
+config::Table many_interfaces() {
+  constexpr std::uint64_t kFirst = 1000;
+  constexpr std::uint32_t kMore = 1100;
+  config::Table made = every_segment();
+  config::Mapping crowd = mapping(2);
+  crowd.number = MappingNumber{kFirst};
+  crowd.uid = kFirst;
+  crowd.interfaces.clear();
+  for (std::uint32_t i = 0; i < kMore; ++i)
+    crowd.interfaces.push_back({.id = "eni-" + std::to_string(kFirst + i),
+                                .uid = kFirst + i,
+                                .address = Ipv4Address::from_host(0x0a000200 + i),
+                                .mac = interface_mac(2)});
+  made.mappings.push_back(crowd);
+  return made;
+}
+
 TableCompiler::Options compiler_options(const config::DataplaneConfig& config) {
   TableCompiler::Options options;
   for (std::uint8_t index = 0; index < config.attachments.size(); ++index) {
@@ -112,10 +129,18 @@ std::vector<MacAddress> port_macs() {
   return macs;
 }
 
-AttachWorld::AttachWorld(const config::DataplaneConfig& made)
+AttachWorld::AttachWorld(const config::DataplaneConfig& made, const config::Table& table)
     : config(made),
       attachments(config, port_macs()),
-      tables(TableCompiler(compiler_options(config)).compile(every_segment(), "sha")) {}
+      tables(TableCompiler(compiler_options(config)).compile(table, "sha")) {}
+
+Parsed AttachWorld::parse(Packet& packet) const {
+  std::vector<Ingress> ingress;
+  for (std::uint16_t port = 0; port < kPorts; ++port) ingress.emplace_back(attachments, *tables, port);
+  Parsed parsed{};
+  decapsulate({&packet, 1}, ingress, {&parsed, 1});
+  return parsed;
+}
 
 AttachWorld::Received AttachWorld::receive(std::uint16_t port, const craft::Bytes& frame) const {
   Received received;
@@ -124,7 +149,7 @@ AttachWorld::Received AttachWorld::receive(std::uint16_t port, const craft::Byte
   received.packet.frame = received.buffer.get();
   received.packet.length = static_cast<std::uint32_t>(frame.size());
   received.packet.port = port;
-  received.parsed = decapsulate(received.packet, Ingress(attachments, *tables, received.packet.port));
+  received.parsed = parse(received.packet);
   return received;
 }
 

@@ -38,6 +38,8 @@ enum AttachPort : std::uint16_t { kHosts, kTenants, kBench, kLan, kRacks, kTrunk
 
 config::DataplaneConfig every_attachment();
 config::Table every_segment(std::uint64_t generation = 1);
+/// And so many interfaces besides that packets are parsed as where there are many.
+config::Table many_interfaces();
 TableCompiler::Options compiler_options(const config::DataplaneConfig& config);
 std::vector<MacAddress> port_macs();
 
@@ -66,7 +68,8 @@ inline craft::Ethernet to_interface(std::uint32_t subnet) {
 
 class AttachWorld {
  public:
-  explicit AttachWorld(const config::DataplaneConfig& made = every_attachment());
+  explicit AttachWorld(const config::DataplaneConfig& made = every_attachment(),
+                       const config::Table& table = every_segment());
 
   /// A packet parsed from a frame that lies in a buffer of exactly its size.
   struct Received {
@@ -75,6 +78,8 @@ class AttachWorld {
     Parsed parsed{};
   };
   Received receive(std::uint16_t port, const craft::Bytes& frame) const;
+  /// A packet that has frame, length and port.
+  Parsed parse(Packet& packet) const;
 
   config::DataplaneConfig config;
   Attachments attachments;

@@ -22,7 +22,7 @@ using craft::Tcp;
 using craft::Udp;
 
 constexpr std::uint32_t kTenantSlots = 16;
-constexpr std::uint32_t kInterfaceSlots = 16;
+constexpr std::uint32_t kInterfaceSlots = 1200;  // of many_interfaces()
 // A turn of the timer wheel and every flow on it.
 constexpr std::uint32_t kMaintenanceCalls = 80 + PacketWorld::kFlows;
 constexpr Tick kLongerThanAnyTimeout = 600'000;
@@ -47,7 +47,7 @@ std::vector<Frame> opening_frames() {
 
 // What never changes is made once.
 struct Site {
-  AttachWorld attach;
+  AttachWorld attach{every_attachment(), many_interfaces()};
   Home home{Home::Options{}};
   std::vector<Frame> openings = opening_frames();
 };
@@ -157,7 +157,7 @@ void PacketWorld::receive(std::uint16_t port, const Bytes& frame) {
   packet.frame = arrival->buffer.get();
   packet.length = static_cast<std::uint32_t>(frame.size());
   packet.port = port;
-  const Parsed parsed = decapsulate(packet, Ingress(site().attach.attachments, *site().attach.tables, packet.port));
+  const Parsed parsed = site().attach.parse(packet);
   require(arrival->is_as_it_came(), "parsing changes nothing");
   require((parsed == Parsed::kDropped) == (packet.verdict == Verdict::kDrop), "what the parser drops has a reason");
   switch (parsed) {
