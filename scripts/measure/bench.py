@@ -196,6 +196,7 @@ def write(bench, about, folder):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--runs", type=int, choices=range(1, 100), metavar="1 to 99")
     parser.add_argument("--only", action="append", choices=[*MEASURES, *ON_REQUEST])
     for name in ON_REQUEST:
         parser.add_argument(f"--{name}", action="store_true")
@@ -208,7 +209,7 @@ def main():
     arguments = parse_arguments()
     loan = hugepages.Hugepages(HUGE_BYTES // hugepages.BYTES_PER_PAGE)
     huge = not arguments.no_huge and loan.reserve()
-    bench = Bench(huge, runs=1 if arguments.quick else 3)
+    bench = Bench(huge, arguments.runs or (1 if arguments.quick else 3))
     about = machine(bench)
     sizes = [1000, 65_536, MILLION] if arguments.quick else [1000, 65_536, MILLION, 10 * MILLION]
     try:
