@@ -73,12 +73,19 @@ std::string Api::account_of(const ApiRequest& request, const char* service) {
     throw Refusal(RefusalKind::kAccessDenied,
                   "Found no account; expected the header X-Hypernat-Account, or accounts with keys in control.yaml and "
                   "a request that is signed with one");
-  // Not the state machine's time, which need not be that of the world.
-  const auto now = settings_.clock == nullptr ? SystemClock().now() : settings_.clock->now();
-  const auto account = verify_signature(request, settings_.keys, {.region = settings_.region, .service = service}, now);
-  if (request.origin == Origin::kTcp && !rate_.admit(account, now))
-    throw Refusal(RefusalKind::kTooManyRequests, "Rate exceeded");
+  const auto account =
+      verify_signature(request, settings_.keys, {.region = settings_.region, .service = service}, now());
+  admit(request, account);
   return account;
+}
+
+void Api::admit(const ApiRequest& request, const std::string& account) {
+  if (request.origin == Origin::kTcp && !rate_.admit(account, now()))
+    throw Refusal(RefusalKind::kTooManyRequests, "Rate exceeded");
+}
+
+TimePoint Api::now() const {
+  return settings_.clock == nullptr ? SystemClock().now() : settings_.clock->now();
 }
 
 void Api::welcome(const std::string& account) {
@@ -115,6 +122,7 @@ ApiResponse Api::route(const ApiRequest& request) {
     throw Refusal(RefusalKind::kTooLarge, "Found a body of " + std::to_string(request.body.size()) +
                                               " bytes; expected at most " + std::to_string(body_limit(request)));
   const auto parts = split(request.path);
+  if (CodeLinks::is_for(request)) return fetch_code(request);
   if (parts.size() >= 2 && parts[0] == "2015-03-31" && parts[1] == "functions") return lambda(request, parts);
   const bool is_management = parts.size() >= 3 && parts[0] == "hypernat" && parts[1] == "v1";
   if (is_management && request.origin == Origin::kTcp && !settings_.keys.empty())

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/api/code_links.h"
 #include "control/api/ec2_api.h"
 #include "control/api/environment_protocol.h"
 #include "control/api/function_json.h"
@@ -71,12 +72,18 @@ class Api {
   /// Whom the request is for: who signed it for this service or, on the socket, whom it names. Throws Refusal or
   /// SignatureError.
   std::string account_of(const ApiRequest& request, const char* service);
+  /// Refuses what is beyond the account's rate.
+  void admit(const ApiRequest& request, const std::string& account);
+  /// What clients and links are held to. Not the state machine's time, which need not be that of the world.
+  TimePoint now() const;
   ApiResponse route(const ApiRequest& request);
 
   // lambda_api.cc
   ApiResponse lambda(const ApiRequest& request, const PathParts& parts);
   ApiResponse function(const ApiRequest& request, const FunctionName& name, const PathParts& rest);
   ApiResponse create_function(const ApiRequest& request);
+  ApiResponse get_function(const ApiRequest& request, const FunctionName& name);
+  ApiResponse get_configuration(const FunctionName& name);
   ApiResponse update_function(const ApiRequest& request, const FunctionName& name);
   ApiResponse erase_function(const FunctionName& name);
   ApiResponse list_functions(const ApiRequest& request);
@@ -97,6 +104,9 @@ class Api {
 
   // code_api.cc
   ApiResponse update_code(const ApiRequest& request, const FunctionName& name);
+  /// GetFunction's Code: nothing for a function that has none.
+  nlohmann::json code_of(Controller::Lifecycle& lifecycle, const Function& function, const ApiRequest& request) const;
+  ApiResponse fetch_code(const ApiRequest& request);
   InvocationResult invoke_code(const Function& function, const Place& place, EnvironmentRequest wanted,
                                const std::string& payload);
 
@@ -118,6 +128,7 @@ class Api {
   Controller& controller_;
   const ApiSettings settings_;
   RequestRate rate_;
+  const CodeLinks code_links_;
   WarmPool pool_;
   Ec2Api ec2_;
   std::atomic<int> invocations_ = 0;

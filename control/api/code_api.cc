@@ -68,27 +68,74 @@ std::string read_code(const Json& body) {
   return archive;
 }
 
-ApiResponse Api::update_code(const ApiRequest& request, const FunctionName& name) {
-  const auto body = parse_body(request.body);
+namespace {
+
+// What UpdateFunctionCode asks for.
+struct NewCode {
+  std::string archive;
+  std::string sha256;
+  std::string revision;  // that $LATEST must have; empty: any
+  bool publishes = false;
+  bool is_rehearsal = false;
+};
+
+NewCode read_new_code(const Json& body) {
   Fields fields(body);
-  const bool publishes = body.value("/Publish"_json_pointer, Json(false)) == Json(true);
-  if (publishes) throw invalid_parameter("Publish: found true; expected PublishVersion afterwards");
-  const auto archive = read_archive(fields);
-  const auto sha256 = sha256_base64(archive);
-  return answer(200, controller_.change([&](Controller::Lifecycle& lifecycle) {
+  NewCode code{.archive = read_archive(fields),
+               .sha256 = {},
+               .revision = fields.text("RevisionId", ""),
+               .publishes = fields.flag("Publish"),
+               .is_rehearsal = fields.flag("DryRun")};
+  code.sha256 = sha256_base64(code.archive);
+  return code;
+}
+
+// Undoes a change that was only to be tried.
+struct Rehearsed {
+  Json answer;
+};
+
+}  // namespace
+
+ApiResponse Api::update_code(const ApiRequest& request, const FunctionName& name) {
+  const auto code = read_new_code(parse_body(request.body));
+  const auto change = [&](Controller::Lifecycle& lifecycle) {
     FunctionChanges changes;
-    const auto now = lifecycle.now;
-    changes.settings = [&archive, &sha256, now](FunctionSettings& settings) {
-      settings.code_size = archive.size();
-      settings.code_sha256 = sha256;
-      settings.revision = random_uuid();
-      settings.last_modified = to_milliseconds(now);
+    changes.settings = [&](FunctionSettings& settings) {
+      check_revision(code.revision, settings);
+      settings.code_size = code.archive.size();
+      settings.code_sha256 = code.sha256;
+      touch(settings, lifecycle.now);
     };
-    const auto function = lifecycle.functions.update(name.account, name.name, changes, now);
-    put_code(lifecycle.database, sha256, archive);
+    auto function = lifecycle.functions.update(name.account, name.name, changes, lifecycle.now);
+    if (code.publishes) function = lifecycle.functions.publish(name.account, name.name, {}, lifecycle.now);
+    auto answer = to_json(view(lifecycle, function));
+    if (code.is_rehearsal) throw Rehearsed{std::move(answer)};
+    put_code(lifecycle.database, code.sha256, code.archive);
     erase_unused_code(lifecycle.database);
-    return to_json(view(lifecycle, function));
-  }));
+    return answer;
+  };
+  try {
+    return answer(200, controller_.change(change));
+  } catch (const Rehearsed& rehearsed) {
+    return answer(200, rehearsed.answer);
+  }
+}
+
+Json Api::code_of(Controller::Lifecycle& lifecycle, const Function& function, const ApiRequest& request) const {
+  const CodeName name{.account = function.account, .sha256 = function.settings.code_sha256};
+  if (!has_code(lifecycle.database, name.sha256)) return Json::object();
+  return {{"RepositoryType", "S3"}, {"Location", code_links_.make(name, request, now())}};
+}
+
+ApiResponse Api::fetch_code(const ApiRequest& request) {
+  if (request.method != "GET") throw unknown_operation(request);
+  const auto name = code_links_.open(request, now());
+  admit(request, name.account);
+  auto archive =
+      controller_.read([&](Controller::Lifecycle& lifecycle) { return find_code(lifecycle.database, name.sha256); });
+  if (!archive) throw not_found("The specified key does not exist.");
+  return {.status = 200, .headers = {}, .content_type = "application/zip", .body = *std::move(archive)};
 }
 
 InvocationResult Api::invoke_code(const Function& function, const Place& place, EnvironmentRequest wanted,

@@ -95,12 +95,12 @@ std::string lambda_time(std::int64_t milliseconds) {
   return text.data();
 }
 
+}  // namespace
+
 void touch(FunctionSettings& settings, TimePoint now) {
   settings.revision = random_uuid();
   settings.last_modified = to_milliseconds(now);
 }
-
-}  // namespace
 
 void check_function_name(const std::string& name) {
   const bool is_name =
@@ -131,8 +131,7 @@ FunctionChanges read_changes(const Json& body, TimePoint now) {
   changes.network = read_network(fields);
   changes.settings = [body, now](FunctionSettings& settings) {
     Fields again(body);
-    if (const auto revision = again.text("RevisionId", ""); !revision.empty() && revision != settings.revision)
-      throw Refusal(RefusalKind::kPrecondition, "The RevisionId provided does not match the latest Revision Id");
+    check_revision(again.text("RevisionId", ""), settings);
     read_settings(again, settings);
     touch(settings, now);
   };

@@ -19,6 +19,8 @@ inline constexpr const char* kCommandVariable = "HYPERNAT_COMMAND";
 
 /// A new function of this account.
 Function read_function(const std::string& account, const nlohmann::json& body, TimePoint now);
+/// Of settings that change now: a new revision.
+void touch(FunctionSettings& settings, TimePoint now);
 /// Whether CreateFunction is to publish a version at once.
 bool asks_to_publish(const nlohmann::json& body);
 /// What UpdateFunctionConfiguration changes.

@@ -200,25 +200,33 @@ ApiResponse Api::lambda(const ApiRequest& request, const PathParts& parts) {
 }
 
 ApiResponse Api::function(const ApiRequest& request, const FunctionName& name, const PathParts& rest) {
-  const auto show = [&] {
-    return controller_.read([&](Controller::Lifecycle& lifecycle) {
-      return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name, name.version.value_or(0))));
-    });
-  };
   const auto& method = request.method;
   const std::string what = rest.empty() ? "" : rest.front();
   if (rest.size() > 1) throw unknown_operation(request);
-  if (what.empty() && method == "GET") return answer(200, {{"Configuration", show()}, {"Code", Json::object()}});
+  if (what.empty() && method == "GET") return get_function(request, name);
   if (method == "PUT" && name.version.value_or(0) != 0)
     throw invalid_parameter("FunctionName: found version " + version_text(*name.version) +
                             ", which nothing changes any more; expected a function or its $LATEST");
   if (what == "code" && method == "PUT") return update_code(request, name);
-  if (what == "configuration" && method == "GET") return answer(200, show());
+  if (what == "configuration" && method == "GET") return get_configuration(name);
   if (what == "configuration" && method == "PUT") return update_function(request, name);
   if (what.empty() && method == "DELETE") return erase_function(name);
   if (what == "versions") return versions(request, name);
   if (what == "invocations" && method == "POST") return invoke_function(request, name);
   throw unknown_operation(request);
+}
+
+ApiResponse Api::get_function(const ApiRequest& request, const FunctionName& name) {
+  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
+    const auto found = lifecycle.functions.function(name.account, name.name, name.version.value_or(0));
+    return Json{{"Configuration", to_json(view(lifecycle, found))}, {"Code", code_of(lifecycle, found, request)}};
+  }));
+}
+
+ApiResponse Api::get_configuration(const FunctionName& name) {
+  return answer(200, controller_.read([&](Controller::Lifecycle& lifecycle) {
+    return to_json(view(lifecycle, lifecycle.functions.function(name.account, name.name, name.version.value_or(0))));
+  }));
 }
 
 ApiResponse Api::update_function(const ApiRequest& request, const FunctionName& name) {

@@ -1,20 +1,15 @@
 #include "control/api/sigv4.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <new>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "config/names.h"
 #include "config/table.h"
+#include "control/api/hmac.h"
 
 namespace hypernat::control {
 namespace {
@@ -43,27 +38,8 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-std::string hex(std::span<const unsigned char> bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const auto byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 0xf];
-  }
-  return text;
-}
-
 std::string sha256_hex(std::string_view text) {
   return config::sha256_hex(std::as_bytes(std::span(text)));
-}
-
-std::string hmac(std::string_view key, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-           text.size(), digest.data(), &length) == nullptr)
-    throw std::bad_alloc();
-  return {reinterpret_cast<const char*>(digest.data()), length};
 }
 
 bool is_unreserved(char c) {
@@ -267,8 +243,7 @@ std::string sigv4_signature(const std::string& canonical, const SigningScope& sc
   const auto to_sign = std::string(kAlgorithm) + '\n' + std::string(time) + '\n' + date + '/' + scope.region + '/' +
                        scope.service + '/' + std::string(kTerminator) + '\n' + sha256_hex(canonical);
   const auto key = hmac(hmac(hmac(hmac("AWS4" + secret, date), scope.region), scope.service), kTerminator);
-  const auto signature = hmac(key, to_sign);
-  return hex({reinterpret_cast<const unsigned char*>(signature.data()), signature.size()});
+  return hex(hmac(key, to_sign));
 }
 
 std::string verify_signature(const ApiRequest& request, const SigningKeys& keys, const SigningScope& scope,
@@ -284,9 +259,7 @@ std::string verify_signature(const ApiRequest& request, const SigningKeys& keys,
   check_body(request);
   const auto expected =
       sigv4_signature(canonical_request(request, authorization.signed_headers), scope, time, key->second.secret);
-  if (authorization.signature.size() == expected.size() &&
-      CRYPTO_memcmp(authorization.signature.data(), expected.data(), expected.size()) == 0)
-    return key->second.account;
+  if (same_signature(authorization.signature, expected)) return key->second.account;
   throw SignatureError(SignatureFault::kMismatch,
                        "The request signature we calculated does not match the signature you provided. Check your AWS "
                        "Secret Access Key and signing method. Consult the service documentation for details.");

@@ -6,8 +6,7 @@ namespace hypernat::control {
 namespace {
 
 void check_expected(const Function& function, const PublishRequest& request) {
-  if (!request.revision.empty() && request.revision != function.settings.revision)
-    throw Refusal(RefusalKind::kPrecondition, "The RevisionId provided does not match the latest Revision Id");
+  check_revision(request.revision, function.settings);
   if (!request.code_sha256.empty() && request.code_sha256 != function.settings.code_sha256)
     throw invalid_parameter("CodeSHA256 (" + request.code_sha256 +
                             ") is different from current CodeSHA256 in $LATEST (" + function.settings.code_sha256 +

@@ -34,6 +34,11 @@ bool all_active(const std::vector<Mapping>& mappings) {
 
 }  // namespace
 
+void check_revision(const std::string& known, const FunctionSettings& settings) {
+  if (!known.empty() && known != settings.revision)
+    throw Refusal(RefusalKind::kPrecondition, "The RevisionId provided does not match the latest Revision Id");
+}
+
 std::string label(const Function& function) {
   return "function " + function.name + " of " + function.account +
          (function.version == 0 ? "" : ", version " + std::to_string(function.version) + ",");

@@ -32,6 +32,9 @@ struct PublishRequest {
   std::optional<std::string> description;
 };
 
+/// Refuses when the caller knows another revision than there is; empty: he does not say.
+void check_revision(const std::string& known, const FunctionSettings& settings);
+
 class Functions {
  public:
   struct Parts {

@@ -20,6 +20,10 @@ std::optional<std::string> find_code(Database& database, const std::string& sha2
   return row.step() ? std::optional(row.text(0)) : std::nullopt;
 }
 
+bool has_code(Database& database, const std::string& sha256) {
+  return database.query("SELECT 1 FROM code WHERE sha256 = ?1", sha256).step();
+}
+
 void erase_unused_code(Database& database) {
   database.run("DELETE FROM code WHERE sha256 NOT IN (SELECT json_extract(settings, '$.code_sha256') FROM functions)");
 }

@@ -9,6 +9,8 @@ import json
 import subprocess
 import types
 import unittest.mock
+import urllib.error
+import urllib.request
 
 import aws_tools
 import machine
@@ -82,6 +84,46 @@ class Library(aws_tools.AwsTestCase):
         functions.update_function_configuration(FunctionName="changing", Environment={"Variables": {"MODE": "fast"}})
         self.assertEqual(self.invoke(functions, "changing"), "new fast")
 
+    def test_gives_code_back_and_publishes_what_is_new(self):
+        functions = self.function("kept", VpcConfig={})
+        functions.get_waiter("function_exists").wait(FunctionName="kept", WaiterConfig={"Delay": 1})
+        told = functions.get_function(FunctionName="kept")
+        self.assertEqual(told["Code"]["RepositoryType"], "S3")
+        with urllib.request.urlopen(told["Code"]["Location"], timeout=10) as archive:
+            self.assertEqual(archive.read(), aws_tools.zipped())
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(told["Code"]["Location"] + "0", timeout=10)
+        self.assertEqual(refused.exception.code, 403)
+        newer = aws_tools.zipped("#!/bin/sh\necho '\"newer\"'\n")
+        with self.refused("PreconditionFailedException", 412):
+            functions.update_function_code(FunctionName="kept", ZipFile=newer, RevisionId="another")
+        rehearsed = functions.update_function_code(FunctionName="kept", ZipFile=newer, DryRun=True)
+        self.assertNotEqual(rehearsed["CodeSha256"], told["Configuration"]["CodeSha256"])
+        self.assertEqual(functions.get_function(FunctionName="kept")["Configuration"], told["Configuration"])
+        made = functions.update_function_code(FunctionName="kept", ZipFile=newer, Publish=True,
+                                              RevisionId=told["Configuration"]["RevisionId"])
+        self.assertEqual((made["Version"], made["CodeSha256"]), ("1", rehearsed["CodeSha256"]))
+        functions.get_waiter("function_updated_v2").wait(FunctionName="kept", WaiterConfig={"Delay": 1})
+        self.assertEqual(self.invoke(functions, "kept:1"), "newer")
+
+    def test_knows_no_aliases(self):
+        functions = self.function("unnamed", VpcConfig={})
+        for call in (lambda: functions.create_alias(FunctionName="unnamed", Name="live", FunctionVersion="1"),
+                     lambda: functions.get_alias(FunctionName="unnamed", Name="live"),
+                     lambda: functions.list_aliases(FunctionName="unnamed"),
+                     lambda: functions.update_alias(FunctionName="unnamed", Name="live", FunctionVersion="1"),
+                     lambda: functions.delete_alias(FunctionName="unnamed", Name="live")):
+            with self.refused("UnknownOperationException", 404):
+                call()
+        with self.refused("ResourceNotFoundException", 404):
+            functions.invoke(FunctionName="unnamed", Qualifier="live")
+
+    def test_gives_a_function_without_a_network_no_way_out(self):
+        functions = self.function("plain", VpcConfig={})
+        self.assertEqual(functions.get_function_configuration(FunctionName="plain")["VpcConfig"]["SubnetIds"], [])
+        answer = self.invoke(functions, "plain", "hello")
+        self.assertEqual((answer["page"], answer["event"]), ("", "hello"))
+
     def test_tells_how_a_function_failed(self):
         endings = {"exits": ("echo oops >&2; exit 3", "Runtime.ExitError", "status 3"),
                    "hangs": ("sleep 60 & sleep 60", "Sandbox.Timedout", "timed out after 1.00 seconds"),
@@ -129,6 +171,12 @@ class Library(aws_tools.AwsTestCase):
                  functions.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2})]
         self.assertTrue(all(len(page) <= 2 for page in pages), pages)
         self.assertLessEqual(set(names), {name for page in pages for name in page})
+        for timeout in (5, 6):
+            functions.update_function_configuration(FunctionName="page0", Timeout=timeout)
+            functions.publish_version(FunctionName="page0")
+        pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName="page0",
+                                                                              PaginationConfig={"PageSize": 2})
+        self.assertEqual([each["Version"] for page in pages for each in page["Versions"]], ["$LATEST", "1", "2"])
 
     def test_keeps_accounts_apart(self):
         self.function("shared-name")

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "control/api/base64.h"
 #include "control/runner/frames.h"
 #include "tests/unit/control/world.h"
 #include "tests/unit/control/zips.h"
@@ -128,66 +127,6 @@ TEST(Frames, come_out_as_they_went_in_whatever_the_pieces) {
   runner::FrameReader reader;
   reader.append(std::string("E\xff\xff\xff\xff", 5));
   EXPECT_THROW(reader.next(), std::runtime_error);
-}
-
-// How CreateFunction takes code.
-class Code : public ::testing::Test {
- protected:
-  Code() { world.declare(); }
-  Reply create(const Json& change) {
-    auto body = function_body("web", {}, {});
-    body.erase("Environment");
-    body.merge_patch(change);
-    return world.call("POST", "/2015-03-31/functions", body);
-  }
-  const std::string zip = make_zip({{.name = "bootstrap", .content = "#!/bin/sh\n", .mode = S_IFREG | 0755}});
-  World world;
-};
-
-TEST_F(Code, is_kept_as_long_as_any_function_has_it) {
-  const auto count = [&] {
-    auto row = world.database->query("SELECT count(*) FROM code");
-    row.step();
-    return row.integer(0);
-  };
-  const auto made = create({{"Code", {{"ZipFile", base64(zip)}}}});
-  ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(made.body["CodeSize"], zip.size());
-  EXPECT_EQ(made.body["CodeSha256"], sha256_base64(zip));
-  EXPECT_EQ(create({{"FunctionName", "other"}, {"Code", {{"ZipFile", base64(zip)}}}}).status, 201);
-  EXPECT_EQ(count(), 1);
-  world.call("DELETE", "/2015-03-31/functions/web");
-  EXPECT_EQ(count(), 1);
-  const auto newer = make_zip({{.name = "bootstrap", .content = "#!/bin/cat\n", .mode = S_IFREG | 0755}});
-  const auto updated = world.call("PUT", "/2015-03-31/functions/other/code", {{"ZipFile", base64(newer)}});
-  EXPECT_EQ(updated.body["CodeSha256"], sha256_base64(newer)) << updated.body;
-  EXPECT_EQ(count(), 1);
-  world.call("DELETE", "/2015-03-31/functions/other");
-  EXPECT_EQ(count(), 0);
-}
-
-struct CodeRow {
-  Json change;
-  const char* message;
-};
-
-TEST_F(Code, is_refused_by_name) {
-  for (const auto& row :
-       std::vector<CodeRow>{{{{"Code", {{"S3Bucket", "b"}, {"S3Key", "k"}}}}, "S3 Error Code: NoSuchBucket"},
-                            {{{"Code", {{"ImageUri", "x.dkr.ecr.us-east-1.amazonaws.com/y"}}}}, "Source image"},
-                            {{{"PackageType", "Image"}}, "PackageType"},
-                            {{{"Code", {{"ZipFile", ""}}}}, "Uploaded file must be a non-empty zip"},
-                            {{{"Code", {{"ZipFile", "aGVsbG8="}}}}, "Could not unzip uploaded file"},
-                            {{{"Code", {{"ZipFile", "?"}}}}, "base64"},
-                            {{{"Role", "admin"}, {"Code", {{"ZipFile", base64(zip)}}}}, "Role: found \"admin\""}}) {
-    auto change = row.change;
-    if (change.contains("Code") && !change["Code"].contains("ZipFile")) change["Code"]["ZipFile"] = nullptr;
-    const auto reply = create(change);
-    EXPECT_EQ(reply.status, 400) << row.change;
-    EXPECT_NE(reply.body.value("Message", "").find(row.message), std::string::npos) << reply.body;
-  }
-  EXPECT_EQ(world.call("PUT", "/2015-03-31/functions/nobody/code", {{"ZipFile", base64(zip)}}).status, 404);
-  EXPECT_EQ(world.call("PUT", "/2015-03-31/functions/nobody/code", {{"S3Bucket", "b"}}).status, 400);
 }
 
 }  // namespace

@@ -169,6 +169,9 @@ TEST(Paths, that_nobody_serves_are_unknown_operations) {
   for (const char* path : {"", "/2015-03-31", "/2015-03-31/layers", "/hypernat/v1", "/hypernat/v1/nothing",
                            "/hypernat/v1/mappings/1", "/2015-03-31/functions/web/invocations/x"})
     EXPECT_EQ(world.call("GET", path).error, "UnknownOperationException") << path;
+  for (const char* method : {"GET", "POST", "PUT", "DELETE"})
+    EXPECT_EQ(world.call(method, std::string(kFunctions) + "/web/aliases/live").error, "UnknownOperationException");
+  EXPECT_EQ(world.call("POST", std::string(kFunctions) + "/web/aliases").error, "UnknownOperationException");
   EXPECT_EQ(world.call("PATCH", kFunctions).error, "UnknownOperationException");
   EXPECT_EQ(world.call("PUT", "/hypernat/v1/status").error, "UnknownOperationException");
 }

@@ -62,8 +62,6 @@ void World::restart() {
   beat();
 }
 
-namespace {
-
 std::map<std::string, std::string> query_of(const std::string& path) {
   std::map<std::string, std::string> query;
   for (auto begin = path.find('?'); begin != std::string::npos; begin = path.find('&', begin + 1)) {
@@ -73,8 +71,6 @@ std::map<std::string, std::string> query_of(const std::string& path) {
   }
   return query;
 }
-
-}  // namespace
 
 Reply World::call(const std::string& method, const std::string& path, const Json& body, const std::string& account) {
   const auto response = api->handle({.method = method,

@@ -119,6 +119,9 @@ struct World {
   std::unique_ptr<Api> api;
 };
 
+/// What stands behind the "?" of a path, as it stands there.
+std::map<std::string, std::string> query_of(const std::string& path);
+
 /// Bodies that are accepted, to be changed in one member.
 Json subnet_body();
 Json function_body(const std::string& name, const std::vector<std::string>& subnets,
