@@ -147,6 +147,11 @@ ControlConfig parse_control_config(std::string_view text, const std::string& fil
     loader.refuse(Path() / "lambda_vpc" / "worker_host_block", "blocks of /" + std::to_string(blocks.worker_host_block),
                   "them within " + to_string(blocks.prefix));
   }
+  const ScalingConfig& scaling = config.scaling;
+  if (scaling.narrow_percent > scaling.widen_percent)
+    loader.refuse(
+        Path() / "scaling" / "narrow_percent", std::to_string(scaling.narrow_percent),
+        "at most widen_percent, " + std::to_string(scaling.widen_percent) + ": what goes would be missed at once");
   const Ec2Config& ec2 = config.ec2;
   if (ec2.attachment.empty() && ec2.last_segment != 0)
     loader.refuse(Path() / "ec2" / "last_segment", "segments without an attachment", "an attachment that they are of");

@@ -70,6 +70,8 @@ const Refusal kControlRows[] = {
     {"KeyOfTwoAccounts", "AKIATWO", "AKIAONE", "11: found the key \"AKIAONE\" again; expected every key once"},
     {"SegmentsThatEndBeforeTheyBegin", "last_segment: 20", "last_segment: 9",
      "8: found 9; expected at least first_segment, 10"},
+    {"InterfacesThatGoAtOnce", "narrow_percent: 30", "narrow_percent: 91",
+     "14: found 91; expected at most widen_percent, 90: what goes would be missed at once"},
     {"SegmentsOfNoAttachment", "attachment: tenants, ", "",
      "8: found segments without an attachment; expected an attachment that they are of"},
     {"KeyWithoutASecret", ", secret_access_key: two", "",
