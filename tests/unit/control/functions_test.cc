@@ -307,6 +307,39 @@ TEST(Failure, of_one_subnet_is_the_functions) {
   EXPECT_TRUE(world.mappings().empty());
 }
 
+// AWS's quotas: 16 subnets and 5 groups of a function, 250 interfaces of a VPC.
+TEST(Quotas, let_a_vpc_have_250_interfaces_and_a_function_16_subnets_and_5_groups) {
+  World world;
+  world.declare();
+  std::vector<std::string> subnets;
+  std::vector<std::string> groups;
+  for (int i = 0; i < 16; ++i) {
+    auto subnet = subnet_body();
+    const auto net = "10.0." + std::to_string(100 + i);
+    subnet["Cidr"] = net + ".0/24";
+    subnet["Router"] = net + ".1";
+    subnet["Segment"]["Id"] = 8000 + i;
+    subnets.push_back("subnet-" + std::to_string(i));
+    groups.push_back("sg-of-" + std::to_string(i));
+    ASSERT_EQ(world.put("/subnets/" + subnets.back(), subnet).status, 200);
+    ASSERT_EQ(world.put("/security-groups/" + groups.back(), {{"VpcId", "vpc-1"}, {"Egress", Json::array()}}).status,
+              200);
+  }
+  EXPECT_EQ(world.create("most", subnets, {groups.begin(), groups.begin() + 5}).status, 201);
+  for (int i = 0; i < 14; ++i) world.create("f" + std::to_string(i), subnets, {groups[i]});
+  world.create("last", {subnets.begin(), subnets.begin() + 10}, {groups[14]});
+  world.run();
+  EXPECT_EQ(world.call("GET", "/hypernat/v1/status").body["Interfaces"], 250);
+  for (const char* name : {"most", "f13", "last"}) EXPECT_EQ(world.state(name), "Active") << name;
+  world.create("one-more", {subnets[0]}, {groups[15]});
+  world.run();
+  EXPECT_EQ(world.function("one-more")["StateReasonCode"], "EniLimitExceeded");
+  world.declare(kGlobex);
+  world.create("elsewhere", {"subnet-a"}, {"sg-1"}, kGlobex);
+  world.run();
+  EXPECT_EQ(world.state("elsewhere", kGlobex), "Active") << "another VPC";
+}
+
 TEST(Addresses, are_the_lowest_that_nobody_else_may_have) {
   World world;
   world.declare();
