@@ -85,6 +85,7 @@ class Lab:
         self.cpus = sorted(os.sched_getaffinity(0))
         self.idle = "sleep"
         self.control_changes = []  # pairs of (pattern, text), for control.yaml
+        self.dataplane_changes = []  # the same for dataplane.yaml
         self.crowd = 0  # functions of others, each with a mapping of its own
         self.memory = Memory(self.folder, huge)
         self.tenants = {tenant.name: topology.TenantServers(tenant, self.folder / tenant.name) for tenant in topology.TENANTS}
@@ -140,7 +141,7 @@ class Lab:
             (r"idle: sleep", f"idle: {self.idle}"),
             (r"  flows: 65536", f"  flows: 65536\n  mappings: {self.crowd + 4096}\n  interfaces: {self.crowd + 4096}\n"
                                 f"  subnets: {self.crowd // 100 + 1024}"),
-            (r"lcores: \[1\]", f"lcores: {list(range(1, self.workers + 1))}")])
+            (r"lcores: \[1\]", f"lcores: {list(range(1, self.workers + 1))}"), *self.dataplane_changes])
         process = self.launch("dataplane", [binary(self.build, "hypernat-dataplane"), "--config", config, "--",
                                             *self.memory.eal_arguments()])
         wait_for("the data plane to answer", lambda: self.hypernat("account", check=False).returncode == 0, 30,
