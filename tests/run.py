@@ -26,7 +26,7 @@ PYTHON = "/usr/bin/python3"
 TOOLS = ["aws", "clang", "clang-format", "curl", "dig", "dnsmasq", "dpdk-telemetry.py", "dpdk-testpmd", "flatc", "gnuplot", "ip",
          "iperf3", "ld.lld", "lua5.3", "luac5.3", "meson", "nft", "nginx", "ninja", "ping", "setarch", "shellcheck", "socat",
          "stun", "tcpdump",
-         "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk"]
+         "traceroute", "turnserver", "turnutils_natdiscovery", "unshare", "wrk", "zip"]
 
 # Without optimisation, which halves the time. The address sanitizer's build is clang's, which takes half as long as gcc's
 # and holds the source against a second compiler's warnings; with the thread sanitizer gcc sees errors that are none.

@@ -10,6 +10,7 @@ import unittest.mock
 import awscli.clidriver
 import aws_tools
 import machine
+import readme
 
 
 class CommandLine(aws_tools.AwsTestCase):
@@ -59,7 +60,6 @@ class CommandLine(aws_tools.AwsTestCase):
         self.aws("ec2", "create-route", "--route-table-id", table, "--destination-cidr-block", "0.0.0.0/0", "--gateway-id",
                  "igw-0123456789abcdef0")
         self.aws("ec2", "associate-route-table", "--route-table-id", table, "--subnet-id", subnet)
-        return table
 
     def invoke(self, name, event):
         """By a process of its own, as people do it."""
@@ -68,9 +68,20 @@ class CommandLine(aws_tools.AwsTestCase):
                        check=True, capture_output=True, timeout=120, cwd=self.folder, env=self.environment)
         return json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
 
+    def test_of_the_readme_leads_to_a_page(self):
+        script, = readme.blocks("sh", readme.SCRIPT_MARK)
+        folder = self.folder / "readme"
+        folder.mkdir()
+        done = subprocess.run(["bash", "-euc", script], check=False, capture_output=True, text=True, timeout=300, cwd=folder,
+                              stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
+        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
+        self.assertTrue(done.stdout.endswith("\nThis is acme.\n"), done.stdout)
+        self.assertEqual((folder / "page.txt").read_text(encoding="utf-8"), "This is acme.\n")
+        self.delete_everything("page")
+
     def test_leads_from_a_vpc_to_a_page_that_a_function_fetches_in_it(self):
         vpc, subnet, group = self.make_network()
-        table = self.make_route(vpc, subnet)
+        self.make_route(vpc, subnet)
         (self.folder / "function.zip").write_bytes(aws_tools.zipped())
         self.aws("lambda", "create-function", "--function-name", "web", "--runtime", "provided.al2", "--handler", "bootstrap",
                  "--role", aws_tools.ROLE, "--timeout", "30", "--zip-file", "fileb://function.zip", "--vpc-config",
@@ -83,17 +94,21 @@ class CommandLine(aws_tools.AwsTestCase):
         self.assertEqual(self.lab.tenants["acme"].clients(), {interface["PrivateIpAddress"]})
         self.assertEqual((interface["InterfaceType"], interface["RequesterManaged"]), ("lambda", False))
         self.aws("lambda", "update-function-configuration", "--function-name", "web", "--timeout", "20")
-        self.aws("lambda", "wait", "function-updated", "--function-name", "web")
-        self.check_deletion(vpc, subnet, group, table)
+        self.aws("lambda", "wait", "function-updated-v2", "--function-name", "web")
+        self.delete_everything("web")
 
-    def check_deletion(self, vpc, subnet, group, table):
-        code, _, errors = self.call("ec2", "delete-subnet", "--subnet-id", subnet)
+    def delete_everything(self, function):
+        """The way back, as it must be gone: what stands in something goes before it."""
+        subnet, = self.aws("ec2", "describe-subnets")["Subnets"]
+        code, _, errors = self.call("ec2", "delete-subnet", "--subnet-id", subnet["SubnetId"])
         self.assertNotEqual(code, 0)
         self.assertIn("(DependencyViolation) when calling the DeleteSubnet operation", errors)
-        self.aws("lambda", "delete-function", "--function-name", "web")
+        self.aws("lambda", "delete-function", "--function-name", function)
         machine.wait_for("the interface to go", lambda: not self.aws("ec2", "describe-network-interfaces")["NetworkInterfaces"])
-        self.aws("ec2", "delete-subnet", "--subnet-id", subnet)
-        self.aws("ec2", "delete-security-group", "--group-id", group)
-        self.aws("ec2", "delete-route-table", "--route-table-id", table)
-        self.aws("ec2", "delete-vpc", "--vpc-id", vpc)
+        self.aws("ec2", "delete-subnet", "--subnet-id", subnet["SubnetId"])
+        for group in self.aws("ec2", "describe-security-groups", "--query", "SecurityGroups[?GroupName!='default'].GroupId"):
+            self.aws("ec2", "delete-security-group", "--group-id", group)
+        for table in self.aws("ec2", "describe-route-tables", "--query", "RouteTables[?!Associations].RouteTableId"):
+            self.aws("ec2", "delete-route-table", "--route-table-id", table)
+        self.aws("ec2", "delete-vpc", "--vpc-id", subnet["VpcId"])
         self.assertEqual(self.aws("ec2", "describe-vpcs")["Vpcs"], [])
