@@ -5,6 +5,7 @@ that dies at moment 1, at the next, and so on until it comes to its end alive; a
 finishes the scenario on what the dead one left, and everything that is there is held against what should be.
 """
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -20,15 +21,17 @@ import threading
 import time
 import unittest
 
+import aws_tools
 import support
 
 ACCOUNT = "111122223333"
 FUNCTIONS = "/2015-03-31/functions"
 OWN = "/hypernat/v1"
 # Without --long every so many moments; a prime, so that each scenario's round of calls is met at different places.
-STRIDE = 1 if support.LONG else 53
+STRIDE = 1 if support.LONG else 89
 SECONDS = 20
 PORTS = 64_512
+LEASE_SECONDS = 40  # of the life cycle's time, which goes twenty times as fast where leases are
 
 
 class Died(Exception):
@@ -231,6 +234,28 @@ def publish(name, version):
     return act
 
 
+def upload(name, text, version):
+    def act(control, model):
+        settle(name)(control, model)
+        model[name][version] = model[name]["$LATEST"]
+        archive = base64.b64encode(aws_tools.zipped(text)).decode("ascii")
+        answer = must(control, [200], "PUT", f"{FUNCTIONS}/{name}/code", {"ZipFile": archive, "Publish": True})
+        if answer["Version"] != version:
+            raise AssertionError(f"found version {answer['Version']}; expected {version}")
+    return act
+
+
+def lease(name):
+    """An interface of one environment's own, given back; what a death leaves of it expires."""
+    def act(control, _):
+        made = must(control, [201], "POST", f"{OWN}/leases", {
+            "Account": ACCOUNT, "FunctionName": name, "ProvisioningMilliseconds": 0, "LifetimeSeconds": LEASE_SECONDS})
+        path = f"{OWN}/leases/{made['Id']}"
+        control.wait("the lease to be active", lambda: must(control, [200], "GET", path)["State"] == "Active")
+        must(control, [204], "DELETE", path)
+    return act
+
+
 def fall_idle(name):
     def act(control, _):
         control.wait(f"{name} to fall idle", lambda: configuration(control, name)["State"] == "Inactive")
@@ -269,11 +294,14 @@ LIFE = [
     declare,
     create("web", ["subnet-a", "subnet-b"], ["sg-1"]), create("api", ["subnet-a"], ["sg-1"]), create("plain", [], []),
     settle("web"), publish("web", "1"), update("web", ["subnet-a"], ["sg-2"]), settle("web"),
-    update_in_vain("api", ["subnet-b"], ["sg-2"]), publish("web", "2"), update("web", [], []),
+    update_in_vain("api", ["subnet-b"], ["sg-2"]), publish("web", "2"),
+    upload("web", "the first", "3"), upload("web", "the second", "4"), delete_version("web", "3"), update("web", [], []),
     delete_version("web", "1"), delete("api"), create("api", ["subnet-b"], ["sg-2"]), settle("api"),
 ]
 IDLING = [declare, create("web", ["subnet-a"], ["sg-1"]), settle("web"), fall_idle("web"), use("web"), settle("web"),
           publish("web", "1"), delete_version("web", "1")]
+LEASING = [declare, create("web", ["subnet-a", "subnet-b"], ["sg-1"]), settle("web"), lease("web"), lease("web"), delete("web"),
+           create("web", ["subnet-b"], ["sg-1"]), settle("web"), lease("web")]
 SCALING = [declare, create("web", ["subnet-a"], ["sg-1"]), settle("web"), crowd(2), calm(1), crowd(2)]
 
 
@@ -282,6 +310,8 @@ def observe(control):
     def is_settled():
         functions = must(control, [200], "GET", f"{FUNCTIONS}?FunctionVersion=ALL")["Functions"]
         mappings = must(control, [200], "GET", f"{OWN}/mappings")["Mappings"]
+        if must(control, [200], "GET", f"{OWN}/leases")["Leases"]:
+            return False
         return (all(each["State"] != "Pending" and each["LastUpdateStatus"] != "InProgress" for each in functions) and
                 all(each["State"] == "Active" and "Wanted" not in each for each in mappings) and
                 all(interface["State"] == "Active" for each in mappings for interface in each["Interfaces"]))
@@ -321,6 +351,10 @@ class Deaths(support.FolderTestCase):
             self.assertEqual(rows("SELECT subnet, address FROM interfaces GROUP BY subnet, address HAVING count(*) > 1"), [])
             self.assertEqual(rows("SELECT * FROM function_mappings WHERE is_next = 1"), [])
             self.assertEqual(rows("SELECT mapping FROM function_mappings WHERE mapping NOT IN (SELECT uid FROM mappings)"), [])
+            sha256 = "json_extract(settings, '$.code_sha256')"
+            self.assertEqual(rows(f"SELECT name, version FROM functions WHERE json_extract(settings, '$.code_size') > 0 "
+                                  f"AND {sha256} NOT IN (SELECT sha256 FROM code)"), [], "code that was taken is there")
+            self.assertEqual(rows(f"SELECT sha256 FROM code WHERE sha256 NOT IN (SELECT {sha256} FROM functions)"), [])
             for books in ["dropped_references", "wanted_interfaces"]:
                 self.assertEqual(rows(f"SELECT * FROM {books}"), [], books)
             numbers = rows("SELECT number FROM mappings UNION ALL SELECT number FROM retired_numbers UNION ALL "
@@ -414,6 +448,9 @@ class Deaths(support.FolderTestCase):
 
     def test_idling(self):
         self.die_everywhere(IDLING, {"yaml": "idle_after: 6s\n", "scale": 20})
+
+    def test_leasing(self):
+        self.die_everywhere(LEASING, {"scale": 20})
 
     def test_scaling(self):
         self.die_everywhere(SCALING, {"yaml": "scaling: {narrow_after: 0s}\n"})
