@@ -140,10 +140,15 @@ TEST_F(Http, takes_a_request_that_says_nothing_of_a_body_as_one_without) {
 }
 
 TEST_F(Http, survives_what_is_no_request) {
-  for (const std::string bytes : {"\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02",
-                                  "PUT /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"})
-    exchange(bytes);
-  exchange("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n");
+  for (const char* unfinished : {"\x16\x03\x01\x02", "PUT /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nxyz",
+                                 "PUT /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"})
+    exchange(unfinished);
+  const std::string long_path = "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n";
+  for (const char* bytes : {"\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "BREW /x HTTP/1.1\r\n\r\n",
+                            "PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", long_path.c_str()}) {
+    const auto answer = exchange(bytes);
+    EXPECT_NE(answer.find("x-amzn-ErrorType: "), std::string::npos) << bytes << answer;
+  }
   EXPECT_EQ(send({.method = "GET", .path = "/hypernat/v1/status", .headers = {}, .body = {}}).status, 200);
 }
 
