@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 
 import aws_tools
+import botocore.exceptions
 import machine
 
 
@@ -105,6 +106,55 @@ class Library(aws_tools.AwsTestCase):
         self.assertEqual((made["Version"], made["CodeSha256"]), ("1", rehearsed["CodeSha256"]))
         functions.get_waiter("function_updated_v2").wait(FunctionName="kept", WaiterConfig={"Delay": 1})
         self.assertEqual(self.invoke(functions, "kept:1"), "newer")
+
+    def order_failure(self, **order):
+        """Of the next interface that it fits; the operator's call."""
+        subprocess.run(["curl", "-sf", "--unix-socket", self.folder / "control.sock", "--json", json.dumps({"Times": 1, **order}),
+                        "http://control/hypernat/v1/provisioning-failures"], check=True, capture_output=True)
+
+    def interfaces(self, **filters):
+        filters = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+        return aws_tools.client("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+
+    def test_tells_those_who_wait_that_an_interface_cannot_be_had(self):
+        role = f"{aws_tools.ROLE}-without-permissions"
+        self.order_failure(Code="InsufficientRolePermissions", Role=role)
+        with self.assertRaisesRegex(botocore.exceptions.WaiterError, "Failed"):
+            self.function("unpermitted", Role=role, VpcConfig={**self.networks["acme"], "SecurityGroupIds": [self.make_group("new")]})
+        told = aws_tools.client("lambda").get_function_configuration(FunctionName="unpermitted")
+        self.assertEqual((told["State"], told["StateReasonCode"]), ("Failed", "InsufficientRolePermissions"))
+        with self.refused("ResourceConflictException", 409):
+            aws_tools.client("lambda").invoke(FunctionName="unpermitted")
+
+    def make_group(self, name):
+        ec2 = aws_tools.client("ec2")
+        vpc = ec2.describe_subnets(SubnetIds=self.networks["acme"]["SubnetIds"])["Subnets"][0]["VpcId"]
+        group = ec2.create_security_group(GroupName=name, Description="d", VpcId=vpc)["GroupId"]
+        # Behind the functions, whose interfaces stand in it.
+        self.addCleanup(lambda: machine.wait_for("the group to be free", lambda: not self.interfaces(group_id=group)) or
+                        ec2.delete_security_group(GroupId=group))
+        return group
+
+    def test_keeps_the_old_interface_until_the_new_one_works(self):
+        group = self.make_group("other")
+        functions = self.function("moving")
+        wanted = {**self.networks["acme"], "SecurityGroupIds": [group]}
+        self.order_failure(Code="InternalError", SecurityGroupId=group)
+        functions.update_function_configuration(FunctionName="moving", VpcConfig=wanted)
+        with self.assertRaisesRegex(botocore.exceptions.WaiterError, "Failed"):
+            functions.get_waiter("function_updated_v2").wait(FunctionName="moving", WaiterConfig={"Delay": 1})
+        told = functions.get_function_configuration(FunctionName="moving")
+        self.assertEqual((told["State"], told["LastUpdateStatusReasonCode"]), ("Active", "InternalError"))
+        self.assertEqual(told["VpcConfig"]["SecurityGroupIds"], self.networks["acme"]["SecurityGroupIds"])
+        self.assertEqual(self.invoke(functions, "moving")["page"], "This is acme.")
+        self.assertEqual(self.interfaces(group_id=group), [])
+        functions.update_function_configuration(FunctionName="moving", VpcConfig=wanted)
+        functions.get_waiter("function_updated_v2").wait(FunctionName="moving", WaiterConfig={"Delay": 1})
+        interface, = self.interfaces(group_id=group, interface_type="lambda", vpc_id=told["VpcConfig"]["VpcId"], status="in-use",
+                                     subnet_id=wanted["SubnetIds"][0], description="AWS Lambda VPC ENI-moving-*")
+        self.assertNotIn(interface["PrivateIpAddress"], self.lab.tenants["acme"].clients())
+        self.assertEqual(self.invoke(functions, "moving")["page"], "This is acme.")
+        self.assertIn(interface["PrivateIpAddress"], self.lab.tenants["acme"].clients())
 
     def test_knows_no_aliases(self):
         functions = self.function("unnamed", VpcConfig={})
