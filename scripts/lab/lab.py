@@ -86,6 +86,7 @@ class Lab:
         self.idle = "sleep"
         self.control_changes = []  # pairs of (pattern, text), for control.yaml
         self.dataplane_changes = []  # the same for dataplane.yaml
+        self.time_scale = 1  # of the control plane's life cycle
         self.crowd = 0  # functions of others, each with a mapping of its own
         self.memory = Memory(self.folder, huge)
         self.tenants = {tenant.name: topology.TenantServers(tenant, self.folder / tenant.name) for tenant in topology.TENANTS}
@@ -155,7 +156,8 @@ class Lab:
                                                       *quota, *self.control_changes])
         if self.crowd and not (self.folder / "control.db").exists():
             machine.run(self.build / "tests/tools/fill_database", self.folder / "control.db", self.crowd)
-        process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config])
+        process = self.launch("control", [binary(self.build, "hypernat-control"), "--config", config,
+                                          "--time-scale", self.time_scale])
         wait_for("the control plane to answer", lambda: self.hypernat("status", check=False).returncode == 0,
                  120 if self.crowd else 10, watch=[process])
 

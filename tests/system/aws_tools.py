@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import zipfile
 
 import boto3
@@ -77,3 +78,40 @@ class AwsTestCase(support.LabTestCase):
         self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
         if status is not None:
             self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], status)
+
+
+class TenantTestCase(AwsTestCase):
+    """Each tenant has a network already, made with its tools."""
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.networks = {tenant: cls.make_network(tenant) for tenant in KEYS}
+
+    @staticmethod
+    def make_network(tenant):
+        ec2 = client("ec2", tenant)
+        tags = specification("vpc", {"hypernat:resolver": RESOLVER})
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+        tags = specification("subnet", subnet_tags(tenant))
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=REGION + "a",
+                                   TagSpecifications=tags)["Subnet"]["SubnetId"]
+        default = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]},
+                                                        {"Name": "group-name", "Values": ["default"]}])
+        return {"SubnetIds": [subnet], "SecurityGroupIds": [default["SecurityGroups"][0]["GroupId"]]}
+
+    def function(self, name, tenant="acme", **settings):
+        functions = client("lambda", tenant)
+        functions.create_function(**{**function(name), "Timeout": 30, "VpcConfig": self.networks[tenant], **settings})
+        self.addCleanup(functions.delete_function, FunctionName=name)
+        functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        return functions
+
+    @staticmethod
+    def invoke(functions, name, event=None):
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
+        return json.loads(answer["Payload"].read())
+
+    def interfaces(self, **filters):
+        filters = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+        return client("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]

@@ -36,36 +36,7 @@ def signing_six_minutes_ago():
         yield
 
 
-class Library(aws_tools.AwsTestCase):
-    @classmethod
-    def prepare(cls):
-        super().prepare()
-        cls.networks = {tenant: cls.make_network(tenant) for tenant in aws_tools.KEYS}
-
-    @staticmethod
-    def make_network(tenant):
-        ec2 = aws_tools.client("ec2", tenant)
-        tags = aws_tools.specification("vpc", {"hypernat:resolver": aws_tools.RESOLVER})
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
-        tags = aws_tools.specification("subnet", aws_tools.subnet_tags(tenant))
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=aws_tools.REGION + "a",
-                                   TagSpecifications=tags)["Subnet"]["SubnetId"]
-        default = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]},
-                                                        {"Name": "group-name", "Values": ["default"]}])
-        return {"SubnetIds": [subnet], "SecurityGroupIds": [default["SecurityGroups"][0]["GroupId"]]}
-
-    def function(self, name, tenant="acme", **settings):
-        functions = aws_tools.client("lambda", tenant)
-        functions.create_function(**{**aws_tools.function(name), "Timeout": 30, "VpcConfig": self.networks[tenant], **settings})
-        self.addCleanup(functions.delete_function, FunctionName=name)
-        functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        return functions
-
-    @staticmethod
-    def invoke(functions, name, event=None):
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
-        return json.loads(answer["Payload"].read())
-
+class Library(aws_tools.TenantTestCase):
     def test_reuses_environments_scales_out_and_retires_them(self):
         functions = self.function("warm")
         self.assertEqual([self.invoke(functions, "warm")["runs"] for _ in range(3)], [1, 2, 3])
@@ -111,10 +82,6 @@ class Library(aws_tools.AwsTestCase):
         """Of the next interface that it fits; the operator's call."""
         subprocess.run(["curl", "-sf", "--unix-socket", self.folder / "control.sock", "--json", json.dumps({"Times": 1, **order}),
                         "http://control/hypernat/v1/provisioning-failures"], check=True, capture_output=True)
-
-    def interfaces(self, **filters):
-        filters = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
-        return aws_tools.client("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
 
     def test_tells_those_who_wait_that_an_interface_cannot_be_had(self):
         role = f"{aws_tools.ROLE}-without-permissions"
