@@ -135,7 +135,7 @@ ApiResponse Api::fetch_code(const ApiRequest& request) {
   auto archive =
       controller_.read([&](Controller::Lifecycle& lifecycle) { return find_code(lifecycle.database, name.sha256); });
   if (!archive) throw not_found("The specified key does not exist.");
-  return {.status = 200, .headers = {}, .content_type = "application/zip", .body = *std::move(archive)};
+  return {.status = 200, .headers = {}, .content_type = kArchiveType, .body = *std::move(archive)};
 }
 
 InvocationResult Api::invoke_code(const Function& function, const Place& place, EnvironmentRequest wanted,

@@ -18,6 +18,8 @@ struct CodeName {
   std::string sha256;
 };
 
+inline constexpr const char* kArchiveType = "application/zip";
+
 class CodeLinks {
  public:
   CodeLinks();

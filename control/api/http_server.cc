@@ -13,12 +13,14 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "control/api/code_links.h"
 #include "control/api/errors.h"
 #include "control/lifecycle/journal.h"
 
@@ -139,10 +141,41 @@ bool read_body(const httplib::ContentReader& content, ApiRequest& request, std::
   });
 }
 
-void to_http(const ApiResponse& response, httplib::Response& http) {
+// Code on its way to whoever fetches it, however slowly; some may be at a time, for the same reason.
+class Download {
+ public:
+  explicit Download(std::string body) : is_admitted_(under_way_++ < kMost), body_(std::move(body)) {}
+  ~Download() { --under_way_; }
+  Download(const Download&) = delete;
+  Download& operator=(const Download&) = delete;
+  bool is_admitted() const { return is_admitted_; }
+  const std::string& body() const { return body_; }
+
+ private:
+  static constexpr int kMost = 4;
+
+  inline static std::atomic<int> under_way_ = 0;
+  const bool is_admitted_;
+  const std::string body_;
+};
+
+void to_http(ApiResponse response, httplib::Response& http) {
+  std::shared_ptr<Download> download;
+  if (response.content_type == kArchiveType && response.body.size() > kMaxPayload) {
+    download = std::make_shared<Download>(std::move(response.body));
+    if (!download->is_admitted())
+      response = error_response(Refusal(RefusalKind::kTooManyRequests, "Rate exceeded: other code is being fetched"));
+  }
   http.status = response.status;
   for (const auto& [name, value] : response.headers) http.set_header(name.c_str(), value);
-  if (!response.content_type.empty()) http.set_content(response.body, response.content_type.c_str());
+  if (download != nullptr && download->is_admitted()) {
+    http.set_content_provider(download->body().size(), response.content_type.c_str(),
+                              [download](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                                return sink.write(download->body().data() + offset, length);
+                              });
+  } else if (!response.content_type.empty()) {
+    http.set_content(response.body, response.content_type.c_str());
+  }
 }
 
 // What differs between the socket and TCP.

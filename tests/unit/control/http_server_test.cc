@@ -3,16 +3,20 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <thread>
 
+#include "control/api/base64.h"
 #include "control/api/http_client.h"
 #include "tests/unit/control/world.h"
+#include "tests/unit/control/zips.h"
 
 namespace hypernat::control::testing {
 namespace {
@@ -95,6 +99,53 @@ TEST_F(Http, refuses_bodies_that_are_too_large_for_the_call_or_for_any) {
                           .headers = {{"X-Hypernat-Account", kAcme}},
                           .body = std::string(kMaxPayload + 1, ' ')});
   EXPECT_EQ(code.headers.at("x-amzn-errortype"), "InvalidRequestContentException") << "code may be as large";
+}
+
+// Somebody who asks for something and does not read the answer.
+class SlowReader {
+ public:
+  SlowReader(const std::filesystem::path& socket, const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const auto request = "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    EXPECT_EQ(::send(descriptor_, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    char first = 0;
+    EXPECT_EQ(::recv(descriptor_, &first, 1, 0), 1);  // the answer is under way
+  }
+  ~SlowReader() { ::close(descriptor_); }
+  SlowReader(const SlowReader&) = delete;
+  SlowReader& operator=(const SlowReader&) = delete;
+
+ private:
+  int descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+};
+
+TEST_F(Http, lets_few_fetch_large_code_at_a_time) {
+  std::string noise(kMaxPayload + 1, '\0');
+  std::mt19937 dice(1);
+  for (auto& byte : noise) byte = static_cast<char>(dice());
+  const auto zip = make_zip({{.name = "bootstrap", .content = noise, .mode = S_IFREG | 0755}});
+  auto body = function_body("large", {}, {});
+  body.erase("Environment");
+  body["Code"]["ZipFile"] = base64(zip);
+  ASSERT_EQ(world.call("POST", "/2015-03-31/functions", body).status, 201);
+  const std::string link = world.call("GET", "/2015-03-31/functions/large").body["Code"]["Location"];
+  const auto path = link.substr(link.find("/code/"));
+  const auto fetch = [&] { return send({.method = "GET", .path = path, .headers = {}, .body = {}}); };
+  {
+    std::vector<std::unique_ptr<SlowReader>> slow;
+    for (int i = 0; i < 4; ++i) slow.push_back(std::make_unique<SlowReader>(directory / "control.sock", path));
+    EXPECT_EQ(fetch().headers.at("x-amzn-errortype"), "TooManyRequestsException");
+  }
+  auto answer = fetch();
+  for (int i = 0; i < 100 && answer.status != 200; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    answer = fetch();
+  }
+  EXPECT_EQ(answer.status, 200) << "those who left make room";
+  EXPECT_TRUE(answer.body == zip);
 }
 
 TEST_F(Http, takes_forms_that_are_larger_than_the_library_has_them) {
