@@ -22,7 +22,7 @@ int hex_digit(char c) {
 }
 
 // As forms are encoded (URL Standard, application/x-www-form-urlencoded).
-std::string decode(std::string_view text) {
+std::string form_decoded(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -62,11 +62,11 @@ std::map<std::string, std::string> parse_form(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (pair.empty()) continue;
     const auto equals = std::min(pair.find('='), pair.size());
-    const auto name = decode(pair.substr(0, equals));
+    const auto name = form_decoded(pair.substr(0, equals));
     if (name.empty() || name.size() > kLongestName)
       throw Ec2Error("MalformedQueryString", "Found a parameter whose name has " + std::to_string(name.size()) +
                                                  " bytes; expected 1 to " + std::to_string(kLongestName));
-    const auto value = equals < pair.size() ? decode(pair.substr(equals + 1)) : std::string();
+    const auto value = equals < pair.size() ? form_decoded(pair.substr(equals + 1)) : std::string();
     if (!values.emplace(name, value).second)
       throw Ec2Error("MalformedQueryString", "Found the parameter " + config::quote(name) + " twice");
     if (values.size() > kMostParameters)

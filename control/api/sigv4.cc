@@ -65,7 +65,7 @@ std::string encode(std::string_view text, std::string_view kept) {
 }
 
 // What is no escape stays as it is: both sides sign the same text then.
-std::string decode(std::string_view text) {
+std::string percent_decoded(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
@@ -103,8 +103,8 @@ std::string canonical_query(std::string_view query) {
   for (const auto pair : split(query, '&')) {
     if (pair.empty()) continue;
     const auto equals = std::min(pair.find('='), pair.size());
-    parameters.emplace_back(encode(decode(pair.substr(0, equals)), ""),
-                            encode(decode(pair.substr(std::min(equals + 1, pair.size()))), ""));
+    parameters.emplace_back(encode(percent_decoded(pair.substr(0, equals)), ""),
+                            encode(percent_decoded(pair.substr(std::min(equals + 1, pair.size()))), ""));
   }
   std::sort(parameters.begin(), parameters.end());
   std::string text;

@@ -16,7 +16,7 @@
 namespace hypernat::control {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using runner::FrameKind;
 
 constexpr std::chrono::seconds kGettingReady{30};
@@ -91,7 +91,7 @@ WarmEnvironment::WarmEnvironment(const Start& start, const std::atomic<bool>& is
     close_end(nowhere);
     ::fcntl(input_, F_SETFL, O_NONBLOCK);
     ::fcntl(output_, F_SETFL, O_NONBLOCK);
-    const auto deadline = Clock::now() + kGettingReady;
+    const auto deadline = SteadyClock::now() + kGettingReady;
     write(runner::frame_header(FrameKind::kCode, start.code.size()), deadline, is_stopping);
     write(start.code, deadline, is_stopping);
     const auto answer = read(deadline, is_stopping);
@@ -116,7 +116,7 @@ bool WarmEnvironment::is_alive() const {
 short WarmEnvironment::wait_for(int descriptor, short events, Deadline deadline, const std::atomic<bool>& is_stopping) {
   while (true) {
     if (is_stopping) throw unavailable("The control plane is stopping");
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
     if (left <= 0) throw unavailable("The environment does not answer");
     pollfd wait{.fd = descriptor, .events = events, .revents = 0};
     const int ready = ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left, kPollMilliseconds)));
@@ -166,7 +166,7 @@ runner::Frame WarmEnvironment::read(Deadline deadline, const std::atomic<bool>& 
 
 InvocationResult WarmEnvironment::invoke(std::string_view payload, std::chrono::milliseconds time,
                                          const std::atomic<bool>& is_stopping) {
-  const auto deadline = Clock::now() + time + kGrace;
+  const auto deadline = SteadyClock::now() + time + kGrace;
   const auto head = runner::four_bytes(static_cast<std::uint32_t>(time.count()));
   write(runner::frame_header(FrameKind::kEvent, head.size() + payload.size()) + head, deadline, is_stopping);
   write(payload, deadline, is_stopping);
