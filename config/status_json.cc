@@ -10,19 +10,19 @@ namespace {
 
 using Json = nlohmann::json;
 
-[[noreturn]] void refuse(const std::string& member, const std::string& found, const std::string& expected) {
+[[noreturn]] void refuse_member(const std::string& member, const std::string& found, const std::string& expected) {
   throw std::invalid_argument("status: found " + found + " for \"" + member + "\"; expected " + expected);
 }
 
 const Json& member_of(const Json& object, const char* name) {
   const auto member = object.find(name);
-  if (member == object.end()) refuse(name, "nothing", "a member of that name");
+  if (member == object.end()) refuse_member(name, "nothing", "a member of that name");
   return *member;
 }
 
 void read(const Json& object, const char* name, std::string& value) {
   const Json& member = member_of(object, name);
-  if (!member.is_string()) refuse(name, member.type_name(), "a string");
+  if (!member.is_string()) refuse_member(name, member.type_name(), "a string");
   value = member.get<std::string>();
 }
 
@@ -34,12 +34,13 @@ void read(const Json& object, const char* name, Integer& value) {
                             ? std::in_range<Integer>(member.get<std::uint64_t>())
                             : member.is_number_integer() && std::in_range<Integer>(member.get<std::int64_t>());
   // Only numbers in full: writing out a list takes a stack frame for each of its levels, however many there are.
-  if (!in_range) refuse(name, member.is_number() ? member.dump() : member.type_name(), "an integer of its range");
+  if (!in_range)
+    refuse_member(name, member.is_number() ? member.dump() : member.type_name(), "an integer of its range");
   value = member.get<Integer>();
 }
 
 PortUse read_port_use(const Json& object) {
-  if (!object.is_object()) refuse("port_use", object.type_name(), "an array of objects");
+  if (!object.is_object()) refuse_member("port_use", object.type_name(), "an array of objects");
   PortUse use;
   read(object, "interface_id", use.interface_id);
   read(object, "ports_in_use", use.ports_in_use);
@@ -83,15 +84,15 @@ DataplaneStatus status_from_json(std::string_view text) {
   read(document, "beat_milliseconds", status.beat_milliseconds);
   read(document, "refusal", status.refusal);
   const Json& port_use = member_of(document, "port_use");
-  if (!port_use.is_array()) refuse("port_use", port_use.type_name(), "an array");
+  if (!port_use.is_array()) refuse_member("port_use", port_use.type_name(), "an array");
   for (const Json& use : port_use) status.port_use.push_back(read_port_use(use));
   // Data planes of before do not say it.
   if (const auto stalled = document.find("stalled_workers"); stalled != document.end()) {
-    if (!stalled->is_array()) refuse("stalled_workers", stalled->type_name(), "an array of worker numbers");
+    if (!stalled->is_array()) refuse_member("stalled_workers", stalled->type_name(), "an array of worker numbers");
     for (const Json& worker : *stalled) {
       if (!worker.is_number_unsigned() || worker.get<std::uint64_t>() > 0xffff)
-        refuse("stalled_workers", worker.is_number() ? worker.dump() : worker.type_name(),
-               "an array of worker numbers");
+        refuse_member("stalled_workers", worker.is_number() ? worker.dump() : worker.type_name(),
+                      "an array of worker numbers");
       status.stalled_workers.push_back(worker.get<std::uint16_t>());
     }
   }

@@ -10,7 +10,7 @@
 namespace hypernat::dataplane {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kAnswerPatience{1000};
 
 // DPDK's handlers carry no context, and commands can not be taken back: this says whom they are for.
 std::mutex active_mutex;
@@ -70,7 +70,7 @@ Telemetry::~Telemetry() {
 }
 
 const Mailbox::Answer* Telemetry::ask(Worker& worker, Mailbox::Question question, std::uint32_t cursor) {
-  return worker.mailbox().ask(question, cursor, kPatience) ? &worker.mailbox().answer() : nullptr;
+  return worker.mailbox().ask(question, cursor, kAnswerPatience) ? &worker.mailbox().answer() : nullptr;
 }
 
 int Telemetry::info(const char*, Answer& answer) {

@@ -7,7 +7,7 @@
 #include "tests/packet/attach_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace attach_arp {
 
 const craft::Arp kRequest{.sender_mac = kServerMac, .sender = "10.0.1.10", .target = "10.0.1.20"};
 
@@ -96,5 +96,5 @@ TEST(Arp, IsRecognisedOnUnderlaysAndSegments) {
   EXPECT_EQ(name_of(group.packet.drop), "not_ours");
 }
 
-}  // namespace
+}  // namespace attach_arp
 }  // namespace hypernat::dataplane

@@ -7,7 +7,7 @@
 #include "tests/packet/attach_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace attach_decapsulate {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -364,5 +364,5 @@ TEST(Decapsulate, FlippedBytesNeverBreakThePromises) {
   }
 }
 
-}  // namespace
+}  // namespace attach_decapsulate
 }  // namespace hypernat::dataplane

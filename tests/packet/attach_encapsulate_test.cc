@@ -8,7 +8,7 @@
 #include "tests/packet/attach_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace attach_encapsulate {
 
 using craft::Bytes;
 
@@ -135,5 +135,5 @@ TEST(Encapsulate, WithoutDfTheIdentificationTellsFlowsApart) {
   EXPECT_EQ(frame[20], 0);
 }
 
-}  // namespace
+}  // namespace attach_encapsulate
 }  // namespace hypernat::dataplane

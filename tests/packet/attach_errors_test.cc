@@ -7,7 +7,7 @@
 #include "tests/packet/attach_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace attach_errors {
 
 using craft::Bytes;
 using craft::Datagram;
@@ -246,5 +246,5 @@ TEST(IcmpErrors, with_any_byte_in_the_quote_never_lead_beyond_the_packet) {
   }
 }
 
-}  // namespace
+}  // namespace attach_errors
 }  // namespace hypernat::dataplane

@@ -6,7 +6,7 @@
 #include "tests/packet/attach_world.h"
 
 namespace hypernat::dataplane {
-namespace {
+namespace attach_geneve {
 
 using craft::Bytes;
 
@@ -166,5 +166,5 @@ TEST(GeneveOptions, WithFlippedBytesNeverBreakThePromises) {
   }
 }
 
-}  // namespace
+}  // namespace attach_geneve
 }  // namespace hypernat::dataplane

@@ -4,7 +4,7 @@
 namespace hypernat::dataplane {
 namespace {
 
-Ipv4Address address_of(const std::string& text) {
+Ipv4Address ipv4_of(const std::string& text) {
   return parse_ipv4_address(text).value();
 }
 Ipv4Prefix prefix_of(const std::string& text) {
@@ -21,15 +21,15 @@ config::Subnet subnet(std::uint32_t number, std::uint32_t tenant) {
           .tenant = tenant,
           .prefix = prefix_of("10.0.1.0/24"),
           .segment = {.attachment = "tenants", .id = 5000 + number},
-          .router = address_of("10.0.1.1"),
-          .vteps = {address_of("198.51.100.11")},
+          .router = ipv4_of("10.0.1.1"),
+          .vteps = {ipv4_of("198.51.100.11")},
           .route_set = 0};
 }
 
 config::Interface interface(std::uint64_t uid, const std::string& address) {
   return {.id = "eni-" + std::to_string(uid),
           .uid = uid,
-          .address = address_of(address),
+          .address = ipv4_of(address),
           .mac = {{2, 0, 0, 1, 0, static_cast<std::uint8_t>(uid)}}};
 }
 
@@ -39,8 +39,8 @@ config::Table two_tenants() {
   constexpr auto kAnyPort = std::uint16_t{0xffff};
   config::Table table;
   table.epoch = table.generation = 1;
-  table.peers = {{.name = "wh1", .address = address_of("192.0.2.11"), .block = prefix_of("100.64.0.0/20")},
-                 {.name = "wh2", .address = address_of("192.0.2.12"), .block = prefix_of("100.64.16.0/20")}};
+  table.peers = {{.name = "wh1", .address = ipv4_of("192.0.2.11"), .block = prefix_of("100.64.0.0/20")},
+                 {.name = "wh2", .address = ipv4_of("192.0.2.12"), .block = prefix_of("100.64.16.0/20")}};
   table.tenants = {{.account = "111111111111", .number = 1}, {.account = "222222222222", .number = 2}};
   table.route_sets = {
       {.routes = {route("0.0.0.0/0", config::RouteTarget::kRouter), route("10.0.0.0/16", config::RouteTarget::kRouter),

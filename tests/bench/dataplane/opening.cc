@@ -14,7 +14,7 @@
 namespace hypernat::bench {
 namespace {
 
-constexpr std::uint32_t kSample = 8192;
+constexpr std::uint32_t kOpenings = 8192;
 constexpr std::uint32_t kAtOnce = 64;
 
 const char* name_of(Protocol protocol) {
@@ -29,7 +29,7 @@ std::vector<double> cycles_of_openings(World& world, const FrameTemplate& frame,
   for (std::size_t done = 0; done < draws.size();) {
     std::uint32_t moved = 0;
     const std::uint64_t before = rte_rdtsc();
-    while (moved < kSample && done + moved < draws.size()) moved += world.worker().step(world.now);
+    while (moved < kOpenings && done + moved < draws.size()) moved += world.worker().step(world.now);
     samples.push_back(static_cast<double>(rte_rdtsc() - before) / moved);
     done += moved;
   }

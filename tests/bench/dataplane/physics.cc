@@ -14,15 +14,12 @@
 namespace hypernat::bench {
 namespace {
 
-constexpr std::uint32_t kBurst = 64;
+constexpr std::uint32_t kLookups = 64;
 constexpr std::uint32_t kChunk = 1024;  // bursts of a sample
 constexpr std::uint32_t kSamples = 48;
 
 struct Key {
   std::uint64_t words[2];
-};
-struct alignas(64) Entry {
-  std::uint64_t words[8];
 };
 
 Key key_of(std::uint32_t number) {
@@ -32,6 +29,10 @@ Key key_of(std::uint32_t number) {
 }  // namespace
 
 struct Physics::State {
+  struct alignas(64) Entry {
+    std::uint64_t words[8];
+  };
+
   ~State() { rte_hash_free(table); }
   std::uint32_t count = 0;
   rte_hash* table = nullptr;
@@ -67,25 +68,25 @@ Physics::~Physics() = default;
 Figure Physics::measure(std::uint32_t run) {
   State& state = *state_;
   Figure figure{.measure = "physics", .setting = "lookup and entry", .flows = state.count, .run = run, .samples = {}};
-  std::vector<Key> keys(std::size_t{kChunk} * kBurst);
+  std::vector<Key> keys(std::size_t{kChunk} * kLookups);
   for (std::uint32_t sample = 0; sample < kSamples; ++sample) {
     for (Key& key : keys) key = key_of(static_cast<std::uint32_t>(state.random() % state.count));
     const std::uint64_t before = rte_rdtsc();
     for (std::uint32_t burst = 0; burst < kChunk; ++burst) {
-      std::array<const void*, kBurst> pointers;
-      std::array<void*, kBurst> data;
-      for (std::uint32_t i = 0; i < kBurst; ++i) pointers[i] = &keys[std::size_t{burst} * kBurst + i];
+      std::array<const void*, kLookups> pointers;
+      std::array<void*, kLookups> data;
+      for (std::uint32_t i = 0; i < kLookups; ++i) pointers[i] = &keys[std::size_t{burst} * kLookups + i];
       std::uint64_t hits = 0;
-      rte_hash_lookup_bulk_data(state.table, pointers.data(), kBurst, &hits, data.data());
+      rte_hash_lookup_bulk_data(state.table, pointers.data(), kLookups, &hits, data.data());
       if (hits != ~std::uint64_t{0}) throw std::runtime_error("a key that was added is not there");
       for (void* entry : data) __builtin_prefetch(entry, 1, 3);
       for (void* entry : data) {
-        Entry& line = *static_cast<Entry*>(entry);
+        Physics::State::Entry& line = *static_cast<Physics::State::Entry*>(entry);
         line.words[0] += burst;
         line.words[7] ^= line.words[0];
       }
     }
-    figure.samples.push_back(static_cast<double>(rte_rdtsc() - before) / (std::uint64_t{kChunk} * kBurst));
+    figure.samples.push_back(static_cast<double>(rte_rdtsc() - before) / (std::uint64_t{kChunk} * kLookups));
   }
   return figure;
 }
