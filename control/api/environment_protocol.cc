@@ -79,6 +79,7 @@ std::string to_json(const EnvironmentEvent& event) {
                 {"Namespace", event.namespace_path},
                 {"ReceivedNs", event.received_ns},
                 {"AttachedNs", event.attached_ns},
+                {"BegunNs", event.begun_ns},
                 {"LaunchedNs", event.launched_ns}};
       break;
     case EnvironmentEventKind::kExited:
@@ -123,6 +124,7 @@ EnvironmentEvent environment_event_from_json(std::string_view text) {
     constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
     event.received_ns = number(object, "ReceivedNs", kMost);
     event.attached_ns = number(object, "AttachedNs", kMost);
+    event.begun_ns = number(object, "BegunNs", kMost);
     event.launched_ns = number(object, "LaunchedNs", kMost);
   } else if (kind == "exited") {
     const bool signalled = object.contains("Signal");

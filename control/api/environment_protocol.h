@@ -40,6 +40,7 @@ struct EnvironmentEvent {
   /// started: when, on CLOCK_MONOTONIC of the worker host
   std::int64_t received_ns = 0;  ///< the worker host had read the request
   std::int64_t attached_ns = 0;  ///< the slot was attached to its mapping
+  std::int64_t begun_ns = 0;     ///< its turn to start had come
   std::int64_t launched_ns = 0;  ///< the command was about to be executed
   int code = 0;                  ///< exited: the exit code; signalled: the signal's number
   std::string message;           ///< error: what and why

@@ -51,6 +51,11 @@ void Environment::kill() {
   ::syscall(SYS_pidfd_send_signal, handles_.process.get(), SIGKILL, nullptr, 0);
 }
 
+void Environment::quiet_doorbell() const {
+  std::uint64_t rings = 0;
+  [[maybe_unused]] const auto size = ::read(doorbell(), &rings, sizeof(rings));
+}
+
 void Environment::wait() {
   pollfd process{.fd = handles_.process.get(), .events = POLLIN, .revents = 0};
   while (::poll(&process, 1, -1) < 0 && errno == EINTR) continue;

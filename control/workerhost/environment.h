@@ -47,8 +47,11 @@ class Environment {
   pid_t pid() const { return handles_.pid; }
   /// Readable when everything in the environment has ended.
   int process() const { return handles_.process.get(); }
-  /// Readable when nothing but the init is left; -1 when the init's could not be had.
+  /// Readable when the command runs, and when nothing but the init is left: the record says which. -1 when the init's
+  /// could not be had.
   int doorbell() const { return handles_.doorbell.get(); }
+  /// Not readable until it rings again.
+  void quiet_doorbell() const;
 
   void kill();
   /// Waits until everything in it has ended, and takes the dead away.

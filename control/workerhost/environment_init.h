@@ -25,7 +25,7 @@ struct EnvironmentInit {
   std::array<int, 3> streams{-1, -1, -1};
   int connection = -1;           ///< the client's: its end is the environment's
   int record = -1;               ///< begins with an EnvironmentLife; locked for as long as the init lives
-  int doorbell = -1;             ///< an eventfd, written when the phase is kEmpty
+  int doorbell = -1;             ///< an eventfd, written when the phase is kRunning and when it is kEmpty
   std::int64_t deadline_ns = 0;  ///< on CLOCK_MONOTONIC; 0: none
   const char* started_text = nullptr;
   const char* exited_text = nullptr;

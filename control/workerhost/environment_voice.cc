@@ -25,6 +25,7 @@ void EnvironmentVoice::born() {
 
 void EnvironmentVoice::started(std::int64_t launched_ns) {
   reach(EnvironmentPhase::kRunning);
+  ring();
   holes_.launched_ns = launched_ns;
   say(init_.started_text);
 }
@@ -53,6 +54,11 @@ void EnvironmentVoice::reach(EnvironmentPhase phase) {
   [[maybe_unused]] const auto written = ::pwrite(kRecord, &life_, sizeof(life_), 0);
 }
 
+void EnvironmentVoice::ring() {
+  constexpr std::uint64_t kOnce = 1;
+  [[maybe_unused]] const auto written = ::write(kDoorbell, &kOnce, sizeof(kOnce));
+}
+
 void EnvironmentVoice::say(const char* text) {
   std::array<char, kLongestEvent> line;
   const std::size_t size = fill_event(text, holes_, line);
@@ -65,8 +71,7 @@ void EnvironmentVoice::finish(EnvironmentEnding ending, const char* text) {
   life_.ending = ending;
   reach(EnvironmentPhase::kEmpty);
   // Before the client hears of the end: the slot is then on its way back when he asks for the next environment.
-  const std::uint64_t ring = 1;
-  [[maybe_unused]] const auto written = ::write(kDoorbell, &ring, sizeof(ring));
+  ring();
   say(text);
   reach(EnvironmentPhase::kSaid);
   ::_exit(ending == EnvironmentEnding::kFailure ? kFailureExit : 0);

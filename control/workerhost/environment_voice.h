@@ -25,6 +25,7 @@ class EnvironmentVoice {
 
  private:
   void reach(EnvironmentPhase phase);
+  void ring();
   void say(const char* text);
   [[noreturn]] void finish(EnvironmentEnding ending, const char* text);
 

@@ -27,6 +27,7 @@
 
 #include "config/workerhost_config.h"
 #include "control/workerhost/heartbeat.h"
+#include "control/workerhost/precedence.h"
 #include "control/workerhost/server.h"
 
 namespace hypernat::workerhost {
@@ -48,19 +49,24 @@ void occupy_low_descriptors() {
   ::close(fd);
 }
 
-/// Each slot has a descriptor; each environment has its process, its connection and its doorbell.
+/// Each slot has a descriptor; each environment has its connection, its process and its doorbell, or, while it waits
+/// for its turn to start, three streams. All slots' environments waiting at once need not be provided for.
 void raise_descriptor_limit(std::uint32_t slots) {
   constexpr rlim_t kBase = 256;
-  const rlim_t wanted = kBase + rlim_t{slots} * 4;
+  const rlim_t least = kBase + rlim_t{slots} * 4;
+  const rlim_t wanted = kBase + rlim_t{slots} * 5;
   rlimit limit{};
   checked(::getrlimit(RLIMIT_NOFILE, &limit), "reading the limit of open files");
   const rlim_t hard = limit.rlim_max;
   limit.rlim_max = std::max(hard, wanted);
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0)
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  const int error = errno;
+  limit = {.rlim_cur = hard, .rlim_max = hard};
+  if (hard < least || ::setrlimit(RLIMIT_NOFILE, &limit) < 0)
     throw std::runtime_error(
-        fmt::format("{} slots need {} open files; the limit is {} (ulimit -Hn) and cannot be raised: {}", slots, wanted,
-                    hard, std::strerror(errno)));
+        fmt::format("{} slots need {} open files; the limit is {} (ulimit -Hn) and cannot be raised: {}", slots, least,
+                    hard, std::strerror(error)));
 }
 
 /// Nobody but root looks into a directory that we make.
@@ -149,6 +155,8 @@ void run(const config::WorkerhostConfig& config) {
   spdlog::info("worker host {}: {} slots in {}, made in {} ms; {} environments taken over; listening on {}",
                config.name, config.slots, to_string(*block), server.making().took.count(), taken_over,
                config.socket.string());
+  const Precedence precedence;
+  spdlog::info("worker host {}: precedence of attaching: {}", config.name, name_of(precedence.kind()));
   server.run();
   spdlog::info("worker host {}: stopping", config.name);
 }

@@ -29,9 +29,13 @@ Server::Server(const Surroundings& surroundings, std::vector<FoundEnvironment> f
       launcher_(surroundings.records),
       network_(config_, block_, slots_in_use(found)),
       slots_(loop_, network_, SlotPool(config_.slots, slots_of(found))),
-      host_{.config = config_, .loop = loop_, .slots = slots_, .launcher = launcher_, .status = [this] {
-              return status();
-            }} {
+      starts_(loop_, {.at_once = starts_at_once()}),
+      host_{.config = config_,
+            .loop = loop_,
+            .slots = slots_,
+            .starts = starts_,
+            .launcher = launcher_,
+            .status = [this] { return status(); }} {
   take_over(std::move(found));
   loop_.watch(signals_.descriptor(), EPOLLIN, [this](std::uint32_t) { on_signal(); });
   loop_.watch(heartbeat_.news(), EPOLLIN, [this](std::uint32_t) { on_heartbeat(); });

@@ -17,6 +17,7 @@
 #include "control/workerhost/signals.h"
 #include "control/workerhost/slot_keeper.h"
 #include "control/workerhost/slot_network.h"
+#include "control/workerhost/start_queue.h"
 #include "control/workerhost/takeover.h"
 
 namespace hypernat::workerhost {
@@ -65,6 +66,7 @@ class Server {
   EnvironmentLauncher launcher_;
   SlotNetwork network_;
   SlotKeeper slots_;
+  StartQueue starts_;
   SessionHost host_;
   UniqueFd listener_;
   std::list<std::unique_ptr<Session>> sessions_;  ///< in order of their connections

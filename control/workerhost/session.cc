@@ -40,6 +40,7 @@ Session::Session(SessionHost& host, FoundEnvironment found, std::function<void()
 }
 
 Session::~Session() {
+  host_.starts.leave(turn_);
   hang_up();
   unwatch_environment();
 }
@@ -102,7 +103,8 @@ Session::Message Session::receive() {
   if ((packet.msg_flags & MSG_TRUNC) != 0)
     throw std::invalid_argument(fmt::format("request: longer than {} bytes", control::kMaxEnvironmentMessage));
   if ((packet.msg_flags & MSG_CTRUNC) != 0)
-    throw std::invalid_argument("request: found more than 16 descriptors; expected 3: stdin, stdout and stderr");
+    throw std::invalid_argument(
+        "request: its descriptors could not all be taken; expected 3: stdin, stdout and stderr");
   message.text.resize(static_cast<std::size_t>(size));
   message.received = EventLoop::Clock::now();
   return message;
@@ -110,43 +112,69 @@ Session::Message Session::receive() {
 
 void Session::on_message(Message message) {
   if (control::is_environment_status_query(message.text)) return send(host_.status());
+  if (attached_) throw std::invalid_argument("request: the second on one connection; expected one");
   if (environment_) {
     // The answer to this is the environment's; a second request is a client's mistake that ends both.
     spdlog::warn("a client sent a second request on one connection; its environment is killed");
     return environment_->kill();
   }
-  start(control::environment_request_from_json(message.text), message);
+  auto request = control::environment_request_from_json(message.text);
+  attach(std::move(request), std::move(message));
 }
 
-void Session::start(const control::EnvironmentRequest& request, const Message& message) {
-  const auto& streams = message.descriptors;
-  check_request(request, streams.size());
+void Session::attach(control::EnvironmentRequest request, Message message) {
+  check_request(request, message.descriptors.size());
   const auto slot = host_.slots.take(MappingNumber{request.mapping});
   if (!slot) {
     const SlotPool& pool = host_.slots.pool();
     throw std::runtime_error(fmt::format("no slot is free: {} of {} run environments, {} rest after one", pool.used(),
                                          pool.total(), pool.resting()));
   }
-  const auto attached = EventLoop::Clock::now();
+  attached_ = Attached{
+      .request = std::move(request), .message = std::move(message), .slot = *slot, .since = EventLoop::Clock::now()};
+  turn_ = host_.starts.join([this] { begin(); });
+}
+
+void Session::begin() {
+  const Attached attached = *std::exchange(attached_, std::nullopt);
+  try {
+    launch(attached);
+  } catch (const std::exception& error) {
+    host_.starts.leave(turn_);
+    host_.slots.release(attached.slot);
+    send_error(error.what());
+  }
+}
+
+void Session::leave_queue() {
+  host_.starts.leave(turn_);
+  if (const auto attached = std::exchange(attached_, std::nullopt)) host_.slots.release(attached->slot);
+}
+
+void Session::launch(const Attached& attached) {
+  const auto& [request, message, slot, since] = attached;
+  const auto& streams = message.descriptors;
+  const auto begun = EventLoop::Clock::now();
   const SlotNetwork& network = host_.slots.network();
   control::EnvironmentEvent started;
-  started.slot = to_number(*slot);
-  started.address = to_string(network.address(*slot));
+  started.slot = to_number(slot);
+  started.address = to_string(network.address(slot));
   started.received_ns = nanoseconds(message.received);
-  started.attached_ns = nanoseconds(attached);
-  const EnvironmentFacts facts{.slot = *slot,
-                               .address = network.address(*slot),
+  started.attached_ns = nanoseconds(since);
+  started.begun_ns = nanoseconds(begun);
+  const EnvironmentFacts facts{.slot = slot,
+                               .address = network.address(slot),
                                .function = request.function,
                                .mapping = MappingNumber{request.mapping},
-                               .started_ns = started.attached_ns,
+                               .started_ns = started.begun_ns,
                                .gateway = host_.config.gateway,
                                .mtu = host_.config.mtu,
                                .vxlan_port = host_.config.vxlan_port};
   const auto deadline =
-      request.timeout.count() > 0 ? attached.time_since_epoch() + request.timeout : std::chrono::nanoseconds(0);
+      request.timeout.count() > 0 ? begun.time_since_epoch() + request.timeout : std::chrono::nanoseconds(0);
   try {
     environment_ = host_.launcher.launch({.facts = facts,
-                                          .network_namespace = network.network_namespace(*slot),
+                                          .network_namespace = network.network_namespace(slot),
                                           .connection = connection_.get(),
                                           .deadline = deadline,
                                           .started = started,
@@ -163,7 +191,6 @@ void Session::start(const control::EnvironmentRequest& request, const Message& m
     unwatch_environment();
     environment_.reset();
     holds_slot_ = false;
-    host_.slots.release(*slot);
     throw;
   }
 }
@@ -181,12 +208,16 @@ void Session::unwatch_environment() {
 }
 
 void Session::on_doorbell() {
+  environment_->quiet_doorbell();
+  host_.starts.leave(turn_);
+  if (environment_->record().life().phase < EnvironmentPhase::kEmpty) return;
   host_.loop.unwatch(environment_->doorbell());
   release_slot();
 }
 
 void Session::on_environment_end() {
   unwatch_environment();
+  host_.starts.leave(turn_);
   environment_->wait();
   if (environment_->record().life().phase != EnvironmentPhase::kSaid) {
     // Somebody killed the init before it could say so itself.
@@ -234,6 +265,7 @@ void Session::hang_up() {
 
 void Session::end() {
   hang_up();
+  leave_queue();
   // Moved out first: the call may destroy this session, and the function with it.
   const auto ended = std::move(ended_);
   ended();

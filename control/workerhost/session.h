@@ -14,6 +14,7 @@
 #include "control/workerhost/environment.h"
 #include "control/workerhost/event_loop.h"
 #include "control/workerhost/slot_keeper.h"
+#include "control/workerhost/start_queue.h"
 #include "control/workerhost/takeover.h"
 
 namespace hypernat::workerhost {
@@ -23,6 +24,7 @@ struct SessionHost {
   const config::WorkerhostConfig& config;
   EventLoop& loop;
   SlotKeeper& slots;
+  StartQueue& starts;
   const EnvironmentLauncher& launcher;
   std::function<std::string()> status;  ///< the answer to a status query
 };
@@ -63,7 +65,18 @@ class Session {
   void send(const std::string& text);
   void send_error(const std::string& message);
 
-  void start(const control::EnvironmentRequest& request, const Message& message);
+  /// An environment that has its slot, attached, and waits for its turn to start.
+  struct Attached {
+    control::EnvironmentRequest request;
+    Message message;
+    SlotNumber slot{};
+    EventLoop::Clock::time_point since;
+  };
+
+  void attach(control::EnvironmentRequest request, Message message);
+  void begin();
+  void launch(const Attached& attached);
+  void leave_queue();
   void watch_environment();
   void unwatch_environment();
   void on_doorbell();
@@ -75,6 +88,8 @@ class Session {
   SessionHost& host_;
   UniqueFd connection_;
   std::function<void()> ended_;
+  std::optional<Attached> attached_;  ///< until its turn
+  StartQueue::Turn turn_ = 0;
   std::optional<Environment> environment_;
   bool holds_slot_ = false;
 };

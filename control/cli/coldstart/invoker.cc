@@ -108,6 +108,7 @@ void note_start(const control::EnvironmentEvent& event, Sample& sample) {
   sample.address = event.address;
   sample.moments.received = event.received_ns;
   sample.moments.attached = event.attached_ns;
+  sample.moments.begun = event.begun_ns;
 }
 
 }  // namespace

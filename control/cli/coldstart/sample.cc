@@ -23,6 +23,7 @@ std::string_view name_of(Stage stage) {
                                                                 "placement",
                                                                 "request",
                                                                 "slot",
+                                                                "turn",
                                                                 "process",
                                                                 "first packet",
                                                                 "connect",
@@ -46,7 +47,8 @@ std::array<std::int64_t, kStages> stages_of(const Sample& sample) {
   at(stages, Stage::kPlacement) = moments.placed - ready;
   at(stages, Stage::kRequest) = moments.received - moments.placed;
   at(stages, Stage::kSlot) = moments.attached - moments.received;
-  at(stages, Stage::kProcess) = moments.connecting - moments.attached;
+  at(stages, Stage::kTurn) = moments.begun - moments.attached;
+  at(stages, Stage::kProcess) = moments.connecting - moments.begun;
   const auto accepted = moments.accepted != 0 ? moments.accepted : moments.connecting;
   at(stages, Stage::kFirstPacket) = accepted - moments.connecting;
   at(stages, Stage::kConnect) = moments.connected - accepted;

@@ -25,6 +25,7 @@ struct Moments {
   std::int64_t placed = 0;      ///< the control plane had said where
   std::int64_t received = 0;    ///< the worker host had read the request
   std::int64_t attached = 0;    ///< the slot was attached to the mapping
+  std::int64_t begun = 0;       ///< the environment's turn to start had come
   std::int64_t connecting = 0;  ///< the command began to connect: its first packet leaves
   std::int64_t accepted = 0;    ///< the data plane had opened the flow for it
   std::int64_t connected = 0;   ///< the handshake was complete
@@ -61,12 +62,13 @@ enum class Stage : std::uint8_t {
   kPlacement,
   kRequest,  ///< until the worker host had read the request
   kSlot,
+  kTurn,     ///< until few enough others were starting
   kProcess,  ///< starting the command: namespaces, file systems, the program
   kFirstPacket,
   kConnect,
   kAnswer,
 };
-inline constexpr std::size_t kStages = 11;
+inline constexpr std::size_t kStages = 12;
 std::string_view name_of(Stage stage);
 
 /// Nanoseconds of each stage of an answered invocation; first packet and connect are one, in kConnect, when it is not

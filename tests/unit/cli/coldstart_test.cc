@@ -24,6 +24,7 @@ Sample shared_sample() {
   sample.moments.placed = 1001 * kMs;
   sample.moments.received = 1003 * kMs;
   sample.moments.attached = 1004 * kMs;
+  sample.moments.begun = 1006 * kMs;
   sample.moments.connecting = 1010 * kMs;
   sample.moments.accepted = 1012 * kMs;
   sample.moments.connected = 1015 * kMs;

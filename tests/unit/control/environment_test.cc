@@ -46,7 +46,7 @@ TEST(Protocol, refuses_what_is_no_request) {
   for (const char* text :
        {"{}", R"({"Event":"ended"})", R"({"Event":"exited"})", R"({"Event":"exited","ExitCode":256})"})
     EXPECT_THROW(environment_event_from_json(text), std::invalid_argument) << text;
-  for (const char* time : {"ReceivedNs", "AttachedNs", "LaunchedNs"}) {
+  for (const char* time : {"ReceivedNs", "AttachedNs", "BegunNs", "LaunchedNs"}) {
     auto event = Json::parse(to_json(started()));
     event[time] = -1;
     EXPECT_THROW(environment_event_from_json(event.dump()), std::invalid_argument) << event;

@@ -105,6 +105,7 @@ EnvironmentEvent started() {
   made.namespace_path = "/run/netns/slot7";
   made.received_ns = 1'000'000'000'000;
   made.attached_ns = made.received_ns + 20'000;
+  made.begun_ns = made.received_ns + 100'000;
   made.launched_ns = made.received_ns + 900'000;
   return made;
 }

@@ -21,6 +21,7 @@ EventTexts texts_of(const std::string& program) {
   started.address = "100.64.0.4";
   started.received_ns = 1'000;
   started.attached_ns = 2'000;
+  started.begun_ns = 2'500;
   return make_event_texts(started, program);
 }
 
@@ -35,6 +36,7 @@ TEST(EventTexts, StartedIsTheEventWithWhatTheInitKnows) {
   expected.namespace_path = "/proc/4711/ns/net";
   expected.received_ns = 1'000;
   expected.attached_ns = 2'000;
+  expected.begun_ns = 2'500;
   expected.launched_ns = 3'000;
   EXPECT_EQ(event, expected);
 }
