@@ -25,6 +25,10 @@ void check_workers(const DataplaneConfig& config, Loader& loader) {
       loader.refuse(Path() / "workers" / "lcores" / i, "lcore " + std::to_string(lcore) + " again", "each lcore once");
     }
   }
+  if (config.workers.scheduling == WorkerScheduling::kRealTime && config.workers.idle == IdleMode::kSpin) {
+    loader.refuse(Path() / "workers" / "scheduling", "real_time with idle: spin",
+                  "idle: sleep, as the kernel's own threads need the CPU, too");
+  }
 }
 
 void check_eal(const DataplaneConfig& config, Loader& loader) {

@@ -47,10 +47,17 @@ enum class IdleMode : std::uint8_t {
   kSpin,   ///< ask again at once: for benches
 };
 
+/// Before whom a worker runs that has work.
+enum class WorkerScheduling : std::uint8_t {
+  kOrdinary,  ///< one among all on its CPU
+  kRealTime,  ///< before every ordinary process and kernel thread, which have its CPU while it sleeps
+};
+
 struct WorkersConfig {
   std::vector<unsigned> lcores;  ///< one worker each; empty: every EAL lcore but the main one
   IdleMode idle = IdleMode::kSleep;
   std::chrono::microseconds idle_sleep{50};
+  WorkerScheduling scheduling = WorkerScheduling::kOrdinary;
   std::uint16_t burst = 64;          ///< packets received at a time
   std::uint16_t home_buckets = 128;  ///< size of the redirection table that gives every flow its home; a power of two
   bool operator==(const WorkersConfig&) const = default;

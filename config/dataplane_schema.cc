@@ -45,6 +45,11 @@ Schema<WorkersConfig> workers_schema() {
                 one_of<IdleMode>({{"sleep", IdleMode::kSleep}, {"spin", IdleMode::kSpin}}))
       .optional({"idle_sleep", "How long it sleeps."}, &WorkersConfig::idle_sleep,
                 duration(microseconds(1), microseconds(10'000)))
+      .optional(
+          {"scheduling", "What a worker with packets is to whatever else shares its CPU: one among all, or first."},
+          &WorkersConfig::scheduling,
+          one_of<WorkerScheduling>(
+              {{"ordinary", WorkerScheduling::kOrdinary}, {"real_time", WorkerScheduling::kRealTime}}))
       .optional({"burst", "The most packets a worker takes from a port at a time."}, &WorkersConfig::burst,
                 integer<std::uint16_t>(1, 256, "packets"))
       .optional({"home_buckets", "Size of the table that gives every flow its worker."}, &WorkersConfig::home_buckets,

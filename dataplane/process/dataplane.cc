@@ -4,12 +4,14 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -57,11 +59,20 @@ DeviceWrites useful_offloads(const config::DataplaneConfig& config, const std::s
   return useful;
 }
 
+// A signal of a device then has the worker running at once, whatever ran on its CPU.
+void take_precedence() {
+  const sched_param lowest{.sched_priority = sched_get_priority_min(SCHED_RR)};
+  const int error = pthread_setschedparam(pthread_self(), SCHED_RR, &lowest);
+  if (error != 0)
+    spdlog::warn("no real-time scheduling for a worker, which goes on as an ordinary thread: {}", std::strerror(error));
+}
+
 int run_worker(void* argument) {
   const sigset_t of_devices = device_signals();
   pthread_sigmask(SIG_UNBLOCK, &of_devices, nullptr);
-  const auto* job = static_cast<std::pair<Worker*, const Clock*>*>(argument);
-  job->first->run(*job->second);
+  const auto* job = static_cast<WorkerJob*>(argument);
+  if (job->scheduling == config::WorkerScheduling::kRealTime) take_precedence();
+  job->worker->run(*job->clock);
   return 0;
 }
 
@@ -236,7 +247,7 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
 void Dataplane::launch() {
   jobs_.reserve(workers_.size());
   for (std::size_t number = 0; number < workers_.size(); ++number) {
-    jobs_.emplace_back(workers_[number].get(), &clock_);
+    jobs_.push_back({.worker = workers_[number].get(), .clock = &clock_, .scheduling = config_.workers.scheduling});
     if (rte_eal_remote_launch(run_worker, &jobs_.back(), lcores_[number]) != 0) {
       stop();
       throw std::runtime_error("lcore " + std::to_string(lcores_[number]) + " does not take worker " +

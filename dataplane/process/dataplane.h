@@ -25,6 +25,13 @@
 
 namespace hypernat::dataplane {
 
+/// What an lcore is given to do.
+struct WorkerJob {
+  Worker* worker = nullptr;
+  const Clock* clock = nullptr;
+  config::WorkerScheduling scheduling = config::WorkerScheduling::kOrdinary;
+};
+
 class Dataplane {
  public:
   /// EAL is initialised. Throws PortError, std::runtime_error.
@@ -77,7 +84,7 @@ class Dataplane {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableKeeper> keeper_;
   std::unique_ptr<WorkerWatch> watch_;
-  std::vector<std::pair<Worker*, const Clock*>> jobs_;  ///< of the lcores
+  std::vector<WorkerJob> jobs_;  ///< of the lcores
 };
 
 }  // namespace hypernat::dataplane

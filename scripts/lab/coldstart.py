@@ -37,7 +37,7 @@ def measure(lab, arguments, narrator):
     if lab.crowd:
         wait_for("everybody's mappings", lambda: lab.hypernat_json("status")["Interfaces"] >= lab.crowd, 120, 0.5)
     narrator.step(f"the lab is up: {lab.memory}, {lab.slots} slots on each of two worker hosts; the data plane's worker "
-                  f"spins on CPU {lab.cpus[1]}, everything else runs on CPU {lab.cpus[0]}")
+                  f"is first on CPU {lab.cpus[1]}, everything else runs on CPU {lab.cpus[0]}")
     began = time.monotonic()
     lab.hypernat("apply", lab.functions, "--wait", "--seconds", 60)
     narrator.step(f"the functions' interfaces were active {time.monotonic() - began:.1f} s after `hypernat apply` began, "

@@ -83,7 +83,7 @@ class Lab:
         self.workers = workers
         self.slots = slots  # of each worker host; None: as config/ says
         self.cpus = sorted(os.sched_getaffinity(0))
-        self.idle = "sleep"
+        self.scheduling = "ordinary"
         self.control_changes = []  # pairs of (pattern, text), for control.yaml
         self.dataplane_changes = []  # the same for dataplane.yaml
         self.time_scale = 1  # of the control plane's life cycle
@@ -116,7 +116,7 @@ class Lab:
         if len(self.cpus) <= self.workers:
             raise LabError(f"{self.workers} worker(s) of the data plane and everything else need {self.workers + 1} CPUs of "
                            f"their own; this machine gives {len(self.cpus)}")
-        self.idle = "spin"
+        self.scheduling = "real_time"
         os.sched_setaffinity(0, self.cpus[:1])
 
     # Starting and stopping.
@@ -139,7 +139,7 @@ class Lab:
         config = config or self.render("dataplane.yaml", replace=[
             (r"file_prefix: .*", f"file_prefix: {self.name}"),
             (r"--lcores=.*", f"--lcores={lcores(self.workers, self.cpus)}"),
-            (r"idle: sleep", f"idle: {self.idle}"),
+            (r"scheduling: ordinary", f"scheduling: {self.scheduling}"),
             (r"  flows: 65536", f"  flows: 65536\n  mappings: {self.crowd + 4096}\n  interfaces: {self.crowd + 4096}\n"
                                 f"  subnets: {self.crowd // 100 + 1024}"),
             (r"lcores: \[1\]", f"lcores: {list(range(1, self.workers + 1))}"), *self.dataplane_changes])

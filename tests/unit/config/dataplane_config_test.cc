@@ -163,7 +163,7 @@ const Refusal kRows[] = {
      "1: found the unknown key \"nodes\"; expected one of node, eal, file_prefix, store, lambda_vpc, workers, ports, "
      "attachments, fragments, limits, timeouts"},
     {"UnknownKeyInAGroup", "idle: spin", "idel: spin",
-     "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, idle, idle_sleep, burst, "
+     "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, idle, idle_sleep, scheduling, burst, "
      "home_buckets"},
     {"UnknownKeyInAList", "mtu: 1500", "mut: 1500",
      "8: found the unknown key \"mut\" for \"ports[0]\"; expected one of name, device, mtu, rx_descriptors, "
@@ -235,12 +235,14 @@ const Refusal kRows[] = {
     {"SeveralAtOnce", "idle: spin\n", "idle: nap\n  burst: 0\n  bust: 3\n",
      "6: found \"nap\" for \"idle\"; expected sleep or spin\n"
      "7: found \"0\" for \"burst\"; expected an integer from 1 to 256\n"
-     "8: found the unknown key \"bust\" for \"workers\"; expected one of lcores, idle, idle_sleep, burst, "
+     "8: found the unknown key \"bust\" for \"workers\"; expected one of lcores, idle, idle_sleep, scheduling, burst, "
      "home_buckets"},
 
     // Meaning.
     {"FilePrefixAmongEal", "[--no-huge]", "[--no-huge, --file-prefix=x]",
      "2: found \"--file-prefix=x\"; expected the key file_prefix instead"},
+    {"RealTimeWithoutSleep", "idle: spin\n", "idle: spin\n  scheduling: real_time\n",
+     "7: found real_time with idle: spin; expected idle: sleep, as the kernel's own threads need the CPU, too"},
     {"LcoreTwice", "[1, 2]", "[1, 1]", "5: found lcore 1 again; expected each lcore once"},
     {"PortTwice", "name: p1", "name: p0",
      "9: found the port \"p0\" again; expected every name once\n"
