@@ -60,7 +60,10 @@ class ColdStart(support.LabTestCase):
         modelled = {sample["Milliseconds"]["provisioning, modelled"] for sample in own["Samples"]}
         self.assertEqual(modelled, {300})
         with open(files["csv"], encoding="utf-8", newline="") as rows:
-            modes = [row["mode"] for row in csv.DictReader(rows)]
+            lines = list(rows)
+        told = dict(line[2:].strip().split(": ", 1) for line in lines if line.startswith("# "))
+        self.assertEqual(told, {"Seed": str(report["Seed"]), **report["Machine"]})
+        modes = [row["mode"] for row in csv.DictReader(line for line in lines if not line.startswith("# "))]
         self.assertEqual(modes, ["shared"] * COUNT + ["per-environment"] * COUNT)
         self.assert_nothing_is_left()
 

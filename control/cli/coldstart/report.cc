@@ -237,7 +237,9 @@ json to_json(const Report& report) {
 }
 
 std::string to_csv(const Report& report) {
-  std::string text = "mode,number,worker_host,slot,address,mapping,invoked_ms,failure";
+  std::string text = fmt::format("# Seed: {}\n", report.plan.seed);
+  for (const auto& [name, value] : report.machine) text += fmt::format("# {}: {}\n", name, value);
+  text += "mode,number,worker_host,slot,address,mapping,invoked_ms,failure";
   for (std::size_t stage = 0; stage < kStages; ++stage) {
     std::string name(name_of(static_cast<Stage>(stage)));
     std::erase(name, ',');

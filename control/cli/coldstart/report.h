@@ -45,7 +45,7 @@ std::string shared_work(const ModeResult& result);
 
 std::string to_text(const Report& report);
 nlohmann::json to_json(const Report& report);
-/// A heading, then a row for each invocation; times in milliseconds.
+/// Lines that begin with # for seed, machine and versions; a heading; a row for each invocation, times in milliseconds.
 std::string to_csv(const Report& report);
 /// Throws cli::CommandError naming the file.
 void write_file(const std::filesystem::path& path, const std::string& text);

@@ -177,9 +177,14 @@ TEST(Report, HoldsEverySampleInItsFiles) {
   auto samples = std::vector<Sample>{shared_sample(), shared_sample()};
   samples[1].number = 1;
   samples[1].failure = "NoFreeSlot";
-  const auto report = report_of(Mode::kShared, samples);
+  auto report = report_of(Mode::kShared, samples);
+  report.plan.seed = 7;
+  report.machine = {{"Cores", "2"}};
   EXPECT_EQ(to_json(report).at("Modes").at(0).at("Samples").size(), 2U);
-  const auto csv = to_csv(report);
+  auto csv = to_csv(report);
+  const std::string about = "# Seed: 7\n# Cores: 2\n";
+  ASSERT_TRUE(csv.starts_with(about)) << csv;
+  csv.erase(0, about.size());
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);
   const auto heading = csv.substr(0, csv.find('\n'));
   const auto columns = std::count(heading.begin(), heading.end(), ',');
