@@ -43,8 +43,10 @@ void Contest::step(StepSeed seed) {
   Dice dice(seed);
   story_.clear();
   const auto kind = dice.below(1000);
-  if (kind < 840) {
+  if (kind < 700) {
     send(some_packets(dice));
+  } else if (kind < 840) {
+    send_fragments(dice);
   } else if (kind < 970) {
     let_time_pass(dice);
   } else if (kind < 985) {
@@ -77,26 +79,73 @@ void Contest::send(const std::vector<Traffic::Arrival>& arrivals) {
       if (outcomes[i].worker == worker && difference_.empty()) judge(arrivals[i], outcomes[i]);
 }
 
+// One by one: of a datagram, or those that an earlier step kept back.
+void Contest::send_fragments(Dice& dice) {
+  std::vector<Traffic::Arrival> arrivals;
+  if (kept_back_.empty() || dice.one_in(2)) {
+    const Tuple tuple = traffic_.some_tuple(dice);
+    arrivals = traffic_.some_fragments(dice, tuple, spec_.flows());
+  } else {
+    arrivals.swap(kept_back_);
+  }
+  if (kept_back_.size() < 64 && dice.one_in(2)) {
+    const auto from = arrivals.begin() + static_cast<std::ptrdiff_t>(dice.below(arrivals.size()));
+    kept_back_.insert(kept_back_.end(), from, arrivals.end());
+    arrivals.erase(from, arrivals.end());
+  }
+  for (const Traffic::Arrival& arrival : arrivals)
+    if (difference_.empty()) send_fragment(arrival);
+}
+
+void Contest::send_fragment(const Traffic::Arrival& arrival) {
+  const std::size_t number = world_.send(arrival);
+  world_.carry_all();
+  spec::Arrival came = told(arrival);
+  came.number = number;
+  const spec::Fate seen = told(world_.outcome(number), arrival, world_);
+  note(came, seen, spec_.step(came, seen));
+  if (seen.what == spec::Fate::What::kHeld) fragments_.emplace(number, arrival);
+  judge_fragments_that_left();
+}
+
+void Contest::judge_fragments_that_left() {
+  while (const auto fragment = spec_.next_to_leave()) {
+    if (!difference_.empty()) return;
+    const auto held = fragments_.extract(fragment->arrival.number);
+    const Outcome outcome = world_.outcome(held.key());
+    const spec::Fate seen = told(outcome, held.mapped(), world_);
+    note(fragment->arrival, seen, spec_.step(*fragment, seen));
+  }
+}
+
 void Contest::judge(const Traffic::Arrival& arrival, const Outcome& outcome) {
   const spec::Arrival came = told(arrival);
   const spec::Fate seen = told(outcome, arrival, world_);
-  const std::string should_be = spec_.step(came, seen);
+  if (outcome.passes > 0) ++happened_["passed on"];
+  note(came, seen, spec_.step(came, seen));
+}
+
+void Contest::note(const spec::Arrival& came, const spec::Fate& seen, const std::string& should_be) {
   story_.push_back(text_of(came) + "\n      " + text_of(seen));
   if (!should_be.empty()) difference_ = "of the last packet should become: " + should_be;
   ++happened_[seen.what == spec::Fate::What::kDropped    ? seen.reason
               : seen.what == spec::Fate::What::kAnswered ? "answered"
               : seen.opened                              ? "opened"
+              : seen.what == spec::Fate::What::kHeld     ? "held"
+              : spec::read(came.packet).is_fragment()    ? "fragment forwarded"
                                                          : "forwarded"];
-  if (outcome.passes > 0) ++happened_["passed on"];
-  if (!seen.opened || !difference_.empty()) return;
   const spec::Header inner = spec::read(came.packet);
+  const bool first = came.side == spec::Side::kInside && inner.more && inner.offset == 0;
+  if (!difference_.empty() || seen.what != spec::Fate::What::kForwarded || !(seen.opened || first)) return;
   const Tuple tuple{.network = came.way.mapping,
                     .protocol = inner.protocol,
                     .local = inner.src,
                     .remote = inner.dst,
                     .remote_port = inner.protocol == spec::kIcmp ? 0 : inner.dst_port,
                     .local_port = inner.src_port};
-  traffic_.remember(tuple, spec_.flows().at(tuple).outer);
+  const Tuple outer = spec_.flows().at(tuple).outer;
+  if (seen.opened) traffic_.remember(tuple, outer);
+  if (first) traffic_.remember(outer, spec::read(seen.packet).identification);
 }
 
 // A little, some seconds, or to just where some flow ends.
@@ -122,6 +171,7 @@ void Contest::pass(spec::Time milliseconds) {
   now_ += milliseconds;
   world_.pass(static_cast<dataplane::Tick>(milliseconds));
   spec_.at(now_);
+  judge_fragments_that_left();
   if (scene_.opened_before == 0) let_go();
   story_.push_back("time passes: " + std::to_string(milliseconds) + " ms; it is " + std::to_string(now_));
 }
@@ -281,6 +331,8 @@ void Contest::compare_flows() {
   }
   for (const Tuple& inner : gone) spec_.forget(inner);
   expect_equal<std::size_t>("number of flows", world_.open_flows(), spec_.flows().size());
+  expect_equal<std::size_t>("number of datagrams in fragments", world_.datagrams(), spec_.datagrams());
+  expect_equal<std::size_t>("number of fragments held", world_.held_fragments(), spec_.held_fragments());
   expect_equal<std::size_t>("number of next hops held", world_.next_hops_held(), spec_.next_hops().size());
   std::size_t elsewhere = 0;
   for (const auto& [inner, flow] : spec_.flows()) elsewhere += flow.home == flow.worker ? 0 : 1;
@@ -334,6 +386,7 @@ void Contest::let_everything_end() {
     compare();
   }
   expect_equal<std::size_t>("number of flows at the end", world_.open_flows(), 0);
+  expect_equal<std::size_t>("number of fragments at the end", world_.held_fragments() + world_.datagrams(), 0);
   expect_equal<std::size_t>("number of next hops at the end", world_.next_hops_held(), 0);
 }
 

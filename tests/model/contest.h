@@ -43,7 +43,11 @@ class Contest {
  private:
   void open_many(std::uint32_t count);
   void send(const std::vector<Traffic::Arrival>& arrivals);
+  void send_fragments(Dice& dice);
+  void send_fragment(const Traffic::Arrival& arrival);
+  void judge_fragments_that_left();
   void judge(const Traffic::Arrival& arrival, const dataplane::Outcome& outcome);
+  void note(const spec::Arrival& came, const spec::Fate& seen, const std::string& should_be);
   void let_time_pass(Dice& dice);
   void pass(spec::Time milliseconds);
   void change_table(Dice& dice);
@@ -67,6 +71,8 @@ class Contest {
   std::uint64_t next_uid_ = 1000;
   std::map<std::uint32_t, config::Mapping> removed_;       ///< by number
   std::map<std::uint64_t, std::uint64_t> fullest_before_;  ///< by interface uid: flows towards its fullest remote
+  std::vector<Traffic::Arrival> kept_back_;                ///< fragments that come later
+  std::map<std::size_t, Traffic::Arrival> fragments_;      ///< that are held, by number
   unsigned changes_ = 0;                                   ///< of the table since the last sweep
   std::string difference_;
   std::vector<std::string> story_;

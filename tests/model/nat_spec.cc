@@ -15,6 +15,8 @@ bool is_open_request(const Header& header) {
   return header.protocol != kTcp || (header.syn && !header.ack);
 }
 
+}  // namespace
+
 // What a TCP sends: SYN, SYN ACK, RST, RST ACK, ACK, FIN ACK.
 bool legal_flags(const Header& header) {
   const int kinds = header.syn + header.fin + header.rst;
@@ -22,10 +24,9 @@ bool legal_flags(const Header& header) {
   return !header.fin || header.ack;
 }
 
-}  // namespace
-
 Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen) {
-  return {.reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker};
+  return {
+      .reason = reason, .packet = arrival.packet, .home = seen.home, .worker = seen.worker, .gatherer = seen.gatherer};
 }
 
 std::string NatSpec::step(const Arrival& arrival, const Fate& seen) {
@@ -40,21 +41,36 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
   if (inside ? !table_.mappings.contains(arrival.way.mapping) : !table_.subnets.contains(arrival.subnet))
     return dropped("unknown_segment", arrival, seen);
   if (!may_come(arrival)) return dropped("tenant_packet_limit", arrival, seen);
-  if (is_error(arrival.packet)) return carry_error(arrival, seen);
+  if (header.is_fragment()) return gather(arrival, seen);
+  return is_error(arrival.packet) ? carry_error(arrival, seen) : translate(arrival, header, seen);
+}
+
+Tuple NatSpec::tuple_of(const Arrival& arrival, const Header& header) {
+  const bool inside = arrival.side == Side::kInside;
   const bool echo = header.protocol == kIcmp;
-  const Tuple tuple{.network = inside ? arrival.way.mapping : arrival.subnet,
-                    .protocol = header.protocol,
-                    .local = inside ? header.src : header.dst,
-                    .remote = inside ? header.dst : header.src,
-                    .remote_port = echo ? 0 : (inside ? header.dst_port : header.src_port),
-                    .local_port = inside ? header.src_port : header.dst_port};
+  return {.network = inside ? arrival.way.mapping : arrival.subnet,
+          .protocol = header.protocol,
+          .local = inside ? header.src : header.dst,
+          .remote = inside ? header.dst : header.src,
+          .remote_port = echo ? 0 : (inside ? header.dst_port : header.src_port),
+          .local_port = inside ? header.src_port : header.dst_port};
+}
+
+// Nothing behind the IP header of a later fragment is looked at: `header` has its datagram's ports.
+Fate NatSpec::translate(const Arrival& arrival, const Header& header, const Fate& seen) {
+  const bool inside = arrival.side == Side::kInside;
+  const bool later = header.offset != 0;
+  const Tuple tuple = tuple_of(arrival, header);
   if (header.ttl <= 1) return expired(tuple, arrival, seen);
-  if (header.protocol == kTcp && !legal_flags(header)) return dropped("bad_tcp_flags", arrival, seen);
-  if (header.protocol == kIcmp && header.icmp_type != (inside ? 8U : 0U)) return dropped("no_flow", arrival, seen);
+  if (header.protocol == kTcp && !later && !legal_flags(header)) return dropped("bad_tcp_flags", arrival, seen);
+  if (header.protocol == kIcmp && !later && header.icmp_type != (inside ? 8U : 0U))
+    return dropped("no_flow", arrival, seen);
 
   if (Flow* const flow = find(arrival.side, tuple); flow != nullptr) {
     Flow after = *flow;
-    Fate fate = inside ? outbound(after, arrival, seen) : inbound(after, arrival, seen);
+    Fate fate = later    ? later_fragment(after, arrival, seen)
+                : inside ? outbound(after, arrival, seen)
+                         : inbound(after, arrival, seen);
     if (fate.reason == "too_big") {
       const unsigned mtu = inside ? settings_.outside.mtu : size_inside(after).mtu;
       fate = told({.reason = fate.reason, .type = 3, .code = 4, .mtu = mtu}, arrival, seen, flow);
@@ -65,7 +81,7 @@ Fate NatSpec::decide(const Arrival& arrival, const Fate& seen) {
     }
     erase(flow->inner);
   }
-  if (inside) return open(tuple, arrival, seen);
+  if (inside) return later ? dropped("no_flow", arrival, seen) : open(tuple, arrival, seen);
   const auto is_there = [&](const Interface& interface) { return interface.address == header.dst; };
   for (const auto& [number, mapping] : table_.mappings)
     if (mapping.subnet == arrival.subnet && std::ranges::any_of(mapping.interfaces, is_there))
@@ -99,6 +115,27 @@ Fate NatSpec::outbound(Flow& flow, const Arrival& arrival, const Fate& seen) {
           .next_hop = flow.next_hop,
           .home = flow.home,
           .worker = flow.worker};
+}
+
+// It keeps no flow alive and moves none to another state.
+Fate NatSpec::later_fragment(Flow& flow, const Arrival& arrival, const Fate& seen) const {
+  const bool inside = arrival.side == Side::kInside;
+  const bool moves = flow.way.peer != arrival.way.peer || flow.way.attachment != arrival.way.attachment;
+  if (inside && moves) return dropped("wrong_tunnel_peer", arrival, seen);
+  ++(inside ? flow.packets_out : flow.packets_in);
+  (inside ? flow.bytes_out : flow.bytes_in) += arrival.packet.size();
+  Fate fate{.what = Fate::What::kForwarded,
+            .packet = translated(arrival.packet, {.end = inside ? End::kSource : End::kDestination,
+                                                  .address = inside ? flow.outer.local : flow.inner.local}),
+            .home = inside ? flow.home : flow.worker,
+            .worker = flow.worker};
+  if (inside) {
+    fate.interface = flow.interface.id;
+    fate.next_hop = flow.next_hop;
+  } else {
+    fate.way = flow.way;
+  }
+  return fate;
 }
 
 Fate NatSpec::inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const {

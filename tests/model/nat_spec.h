@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -89,6 +91,16 @@ struct Size {
   unsigned mtu = 0xffff;
   unsigned mss = 0;  ///< 0: any
 };
+/// Of each worker.
+struct FragmentLimits {
+  bool udp_only = false;
+  unsigned datagrams = 1024;
+  unsigned datagrams_per_tenant = 256;
+  unsigned held = 512;
+  unsigned held_per_tenant = 128;
+  unsigned held_per_datagram = 64;
+  Time timeout = 2000;  ///< of a datagram, from the first of its fragments to arrive
+};
 struct Settings {
   Prefix lambda_vpc = {};
   Address gateway = 0;
@@ -101,6 +113,7 @@ struct Settings {
   unsigned flows_per_tenant = 0;     ///< of these, as soon as there is more than one tenant; 0: all
   unsigned redirects = 4096;         ///< of each worker
   unsigned redirects_per_tenant = 0;
+  FragmentLimits fragments = {};
   Timeouts timeouts = {
       .tcp_opening = 240'000, .tcp_established = 350'000, .tcp_closing = 60'000, .udp = 120'000, .icmp = 60'000};
 };
@@ -122,21 +135,24 @@ struct Arrival {
   Way way = {};         ///< from inside
   unsigned subnet = 0;  ///< from outside
   Bytes packet = {};
+  std::size_t number = 0;  ///< of a fragment: the caller's, so that he knows it again
 };
 struct Fate {
-  enum class What : std::uint8_t { kForwarded, kAnswered, kDropped };
+  enum class What : std::uint8_t { kForwarded, kAnswered, kDropped, kHeld };
   What what = What::kDropped;
   std::string reason = {};     ///< of a drop
-  Bytes packet = {};           ///< forwarded: as it leaves; answered: the answer; dropped: as it came
+  Bytes packet = {};           ///< forwarded: as it leaves; answered: the answer; else as it came
   std::string interface = {};  ///< to outside: id
   Address next_hop = 0;        ///< to outside
   Way way = {};                ///< to inside
   bool opened = false;
-  unsigned home = 0;    ///< the worker that it came to
-  unsigned worker = 0;  ///< the worker that had it last
+  unsigned home = 0;      ///< the worker that it came to
+  unsigned worker = 0;    ///< the worker that had it last
+  unsigned gatherer = 0;  ///< of a fragment: the worker that all of its datagram come to first
   bool operator==(const Fate&) const = default;
 };
 Fate dropped(const std::string& reason, const Arrival& arrival, const Fate& seen);
+bool legal_flags(const Header& header);
 std::string text_of(const Arrival& arrival);
 std::string text_of(const Fate& fate);
 
@@ -173,6 +189,43 @@ struct Flow {
   std::uint64_t packets_out = 0, bytes_out = 0, packets_in = 0, bytes_in = 0;
 };
 
+/// What is known of a datagram that comes in fragments: virtual reassembly, in which nothing is put together but each
+/// fragment goes on by itself as soon as the first one has told its ports.
+struct Datagram {
+  struct Name {
+    Side side = Side::kInside;
+    unsigned network = 0;  ///< mapping or subnet
+    unsigned protocol = 0;
+    Address src = 0;
+    Address dst = 0;
+    unsigned identification = 0;
+    auto operator<=>(const Name&) const = default;
+  };
+  struct Part {
+    unsigned from = 0;
+    unsigned to = 0;  ///< in eights of bytes, begun ones counted
+    bool last = false;
+  };
+  Name name;
+  unsigned tenant = 0;
+  unsigned subnet = 0;
+  unsigned gatherer = 0;
+  Time began = 0;
+  bool refused = false;
+  std::vector<Part> parts = {};
+  std::optional<Header> first = {};     ///< of the first fragment, once it is here
+  std::optional<unsigned> given = {};   ///< the identification with which it leaves, outbound
+  unsigned mss = 0;                     ///< the largest that it may announce
+  std::map<unsigned, Bytes> came = {};  ///< by offset: what went on
+  std::map<unsigned, Bytes> left = {};  ///< as what
+  bool is_complete() const;
+};
+struct Fragment {
+  Arrival arrival;
+  std::shared_ptr<Datagram> datagram;
+  std::string dropped = {};  ///< why it dies, if it does
+};
+
 struct InterfaceCounts {
   std::uint64_t packets_out = 0, bytes_out = 0, packets_in = 0, bytes_in = 0, open = 0, opened = 0, exhausted = 0;
   std::uint64_t fullest = 0;  ///< flows towards the remote endpoint that has most
@@ -198,6 +251,10 @@ class NatSpec {
 
   /// A packet came and `seen` became of it; returns what should have, or nothing when that is what it was.
   std::string step(const Arrival& arrival, const Fate& seen);
+  /// Of the fragments that were held, the next that is so no longer: it goes on, or dies. Asked after every step and
+  /// whenever time has passed.
+  std::optional<Fragment> next_to_leave();
+  std::string step(const Fragment& fragment, const Fate& seen);
   /// The NAT says that the flow is gone; `may_be_gone` agrees.
   void forget(const Tuple& inner) { erase(inner); }
 
@@ -210,6 +267,8 @@ class NatSpec {
   InterfaceCounts interface_counts(const Interface& interface) const;
   TenantCounts tenant_counts(unsigned tenant) const;
   std::set<std::pair<unsigned, Address>> next_hops() const;
+  std::size_t datagrams() const { return datagrams_.size(); }
+  std::size_t held_fragments() const { return held_.size(); }
 
  private:
   struct Range {
@@ -218,19 +277,35 @@ class NatSpec {
   };
 
   Fate decide(const Arrival& arrival, const Fate& seen);
+  static Tuple tuple_of(const Arrival& arrival, const Header& header);
+  Fate translate(const Arrival& arrival, const Header& header, const Fate& seen);
   Fate outbound(Flow& flow, const Arrival& arrival, const Fate& seen);
   Fate inbound(Flow& flow, const Arrival& arrival, const Fate& seen) const;
+  Fate later_fragment(Flow& flow, const Arrival& arrival, const Fate& seen) const;
   void advance(Flow& flow, Side from, const Header& header) const;
   Fate refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen);
   Fate open(const Tuple& inner, const Arrival& arrival, const Fate& seen);
   Fate expired(const Tuple& tuple, const Arrival& arrival, const Fate& seen);
   Fate told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow);
   Fate carry_error(const Arrival& arrival, const Fate& seen);
+  using Datagrams = std::vector<std::shared_ptr<Datagram>>;
+  Fate gather(const Arrival& arrival, const Fate& seen);
+  std::string begin(const Datagram& datagram);
+  Datagrams::iterator find(const Datagram::Name& name);
+  std::string room_to_hold(const Datagram& datagram) const;
+  Fate refuse(const std::shared_ptr<Datagram>& datagram, const Fragment& fragment, const Fate& seen);
+  void let_go(const Datagram& datagram, const std::string& dropped);
+  void end(Datagrams::iterator datagram, const std::string& dropped);
+  void end_old_datagrams();
+  Fate go_on(const Fragment& fragment, const Fate& seen);
+  bool is_given(const Datagram& datagram, unsigned identification) const;
+  static std::string joined_wrongly(const Datagram& datagram);
   Size size_inside(const Flow& flow) const { return flow.way.attachment == 0 ? settings_.inside : Size{}; }
   unsigned largest_mss(const Flow& flow) const;
   using Allowances = std::map<std::pair<unsigned, unsigned>, std::pair<Time, Time>>;
   bool allowed(Allowances& allowances, unsigned per_second, unsigned tenant, unsigned worker) const;
   unsigned tenant_of(const Arrival& arrival) const;
+  unsigned subnet_of(const Arrival& arrival) const;
   bool no_destination(Address address, unsigned subnet) const;
   std::string refused_source(const Header& header, const Way& way) const;
   std::string refused_destination(const Header& header, const Mapping& mapping) const;
@@ -272,6 +347,10 @@ class NatSpec {
   std::vector<Flow> swept_away_;        ///< flows of earlier tables: gone, but perhaps still in the way
   Allowances resets_;                   ///< by tenant and worker: thousandths left, and when that was
   Allowances errors_;
+  Datagrams datagrams_;                                            ///< by when they began
+  std::vector<Fragment> held_;                                     ///< by when they came
+  std::vector<Fragment> leaving_;                                  ///< likewise
+  std::map<Tuple, std::map<unsigned, unsigned>> own_;              ///< identifications by outer tuple and given one
   std::map<unsigned, Bucket> new_flows_;                           ///< by tenant
   std::map<unsigned, Bucket> packets_;                             ///< by tenant
   std::map<std::pair<std::uint64_t, Address>, Interface> paired_;  ///< by mapping uid and environment

@@ -21,6 +21,10 @@ unsigned NatSpec::tenant_of(const Arrival& arrival) const {
                                        : table_.subnets.at(arrival.subnet).tenant;
 }
 
+unsigned NatSpec::subnet_of(const Arrival& arrival) const {
+  return arrival.side == Side::kInside ? table_.mappings.at(arrival.way.mapping).subnet : arrival.subnet;
+}
+
 Fate NatSpec::refuse_segment(const Header& header, const Arrival& arrival, const Fate& seen) {
   if (header.rst) return dropped("no_flow", arrival, seen);
   if (!allowed(resets_, settings_.resets_per_second, tenant_of(arrival), seen.worker))
@@ -34,10 +38,11 @@ Fate NatSpec::refuse_segment(const Header& header, const Arrival& arrival, const
 }
 
 // To the inside the gateway speaks, to the outside the interface, and there only about packets of flows. RFC 1812
-// 4.3.2.7: nobody is told who is no single host, nor about a packet to none.
+// 4.3.2.7: nobody is told who is no single host, nor about a packet to none, nor about a later fragment.
 Fate NatSpec::told(const IcmpError& error, const Arrival& arrival, const Fate& seen, const Flow* flow) {
   const Header header = read(arrival.packet);
   const bool inside = arrival.side == Side::kInside;
+  if (header.offset != 0) return dropped(error.reason, arrival, seen);
   if (inside && (!refused_source(header, arrival.way).empty() ||
                  no_destination(header.dst, table_.mappings.at(arrival.way.mapping).subnet)))
     return dropped(error.reason, arrival, seen);
@@ -92,9 +97,14 @@ Fate NatSpec::carry_error(const Arrival& arrival, const Fate& seen) {
     fate.interface = flow->interface.id;
     fate.next_hop = flow->next_hop;
   } else {
-    fate.packet = translated_error(
-        arrival.packet, {.end = End::kDestination, .address = flow->inner.local, .port = flow->inner.local_port});
+    const Translation translation{
+        .end = End::kDestination, .address = flow->inner.local, .port = flow->inner.local_port};
+    fate.packet = translated_error(arrival.packet, translation);
     fate.way = flow->way;
+    // The NAT may have forgotten of which identification the datagram was that it gave another one.
+    const auto own = own_[flow->outer].find(about.identification);
+    if (own != own_[flow->outer].end() && fate.packet != seen.packet)
+      fate.packet = translated_error(with_quoted_identification(arrival.packet, own->second), translation);
   }
   return fate;
 }

@@ -18,6 +18,7 @@ Tuple without_port(Tuple outer) {
 void NatSpec::at(Time now) {
   now_ = now;
   all_are_there_ = false;
+  end_old_datagrams();
   if (now_ < nothing_goes_before_) return;
   std::vector<Tuple> gone;
   nothing_goes_before_ = ~Time{0};
@@ -51,7 +52,7 @@ void NatSpec::adopt(const Table& table) {
 }
 
 void NatSpec::count(const Arrival& arrival, const Fate& fate) {
-  if (fate.reason == "unknown_segment") return;
+  if (fate.reason == "unknown_segment" || fate.what == Fate::What::kHeld) return;
   const bool inside = arrival.side == Side::kInside;
   const Mapping* mapping = inside ? &table_.mappings.at(arrival.way.mapping) : nullptr;
   TenantCounts& tenant = tenant_counts_[inside ? mapping->tenant : table_.subnets.at(arrival.subnet).tenant];
@@ -126,6 +127,7 @@ void NatSpec::erase(const Tuple& inner) {
   const Tuple outer = flows_.at(inner).outer;
   --ports_[without_port(outer)];
   inner_of_.erase(outer);
+  own_.erase(outer);
   flows_.erase(inner);
 }
 
@@ -165,6 +167,7 @@ std::string text_of(const Arrival& arrival) {
 
 std::string text_of(const Fate& fate) {
   if (fate.what == Fate::What::kDropped) return "dropped: " + fate.reason;
+  if (fate.what == Fate::What::kHeld) return "held";
   std::string text = fate.what == Fate::What::kAnswered ? "answered: " : (fate.opened ? "opened: " : "forwarded: ");
   if (fate.what == Fate::What::kForwarded && !fate.reason.empty()) return text + fate.reason;
   text += text_of(fate.packet);

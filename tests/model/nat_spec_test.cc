@@ -12,6 +12,8 @@ namespace hypernat::model {
 namespace {
 
 using dataplane::FlowTimeouts;
+using dataplane::FragmentProtocols;
+using dataplane::Gathering;
 using dataplane::NatWorld;
 
 bool longer() {
@@ -116,6 +118,25 @@ void expect_agreement(const Scene& scene, std::uint64_t seed, std::size_t count,
   for (const std::string& name : must_happen) EXPECT_TRUE(all.happened.contains(name)) << "never: " << name;
 }
 
+// Plenty of room, a little, next to none, and a NAT that takes those of UDP alone.
+Gathering::Options fragments_of(std::uint64_t seed) {
+  Gathering::Options options{.tenants = 16};
+  if (seed % 4 == 1) {
+    options.datagrams = 8;
+    options.datagrams_per_tenant = 5;
+    options.held = 10;
+    options.held_per_tenant = 5;
+    options.held_per_datagram = 3;
+  } else if (seed % 4 == 2) {
+    options.datagrams = 3;
+    options.held = 2;
+    options.timeout = 700;
+  } else if (seed % 8 == 3) {
+    options.protocols = FragmentProtocols::kUdp;
+  }
+  return options;
+}
+
 // Each seed is another world.
 Scene scene_of(std::uint64_t seed) {
   Dice dice(~seed);
@@ -129,6 +150,7 @@ Scene scene_of(std::uint64_t seed) {
                     .flows_per_tenant = seed % 3 == 0 ? 3U : 0U,
                     .resets_per_second = dice.one_in(2) ? 100U : 2U,
                     .errors_per_second = dice.one_in(2) ? 100U : 1U,
+                    .fragments = fragments_of(seed),
                     .inside = {.mtu = dice.one_in(2) ? std::uint16_t{1500} : std::uint16_t{52}, .mss = 1400},
                     .outside = {.mtu = dice.one_in(2) ? std::uint16_t{1500} : std::uint16_t{56},
                                 .mss = dice.one_in(2) ? std::uint16_t{0} : std::uint16_t{1300}},
@@ -144,11 +166,35 @@ class NatAgainstSpecification : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(NatAgainstSpecification, agrees_on_random_sequences) {
   const Scene scene = scene_of(GetParam());
-  std::vector<std::string> must_happen = {
-      "opened",         "forwarded",         "answered",          "no_flow",
-      "ttl_expired",    "bad_tcp_flags",     "martian_source",    "spoofed_source",
-      "egress_refused", "no_route",          "unknown_segment",   "martian_destination",
-      "table changed",  "not_the_interface", "wrong_tunnel_peer", "error_without_flow"};
+  std::vector<std::string> must_happen = {"opened",
+                                          "forwarded",
+                                          "answered",
+                                          "no_flow",
+                                          "ttl_expired",
+                                          "bad_tcp_flags",
+                                          "martian_source",
+                                          "spoofed_source",
+                                          "egress_refused",
+                                          "no_route",
+                                          "unknown_segment",
+                                          "martian_destination",
+                                          "table changed",
+                                          "not_the_interface",
+                                          "wrong_tunnel_peer",
+                                          "error_without_flow",
+                                          "held",
+                                          "fragment forwarded",
+                                          "fragment_duplicate",
+                                          "fragment_overlap",
+                                          "fragment_misaligned",
+                                          "fragment_too_long",
+                                          "fragment_refused",
+                                          "fragment_timeout"};
+  const Gathering::Options& fragments = scene.world.fragments;
+  if (fragments.protocols == FragmentProtocols::kUdp) must_happen.emplace_back("fragment");
+  if (fragments.protocols == FragmentProtocols::kAll) must_happen.emplace_back("fragment_tiny");
+  if (fragments.held < 100) must_happen.emplace_back("fragment_share_full");
+  if (fragments.held < 5) must_happen.emplace_back("fragments_full");
   // A small share leaves a limit nothing to do.
   must_happen.emplace_back(scene.world.flows_per_tenant != 0 ? "flow_share_full" : "tenant_flow_limit");
   expect_agreement(scene, GetParam(), longer() ? 130'000 : 13'000, must_happen);

@@ -54,6 +54,16 @@ void sum_up_transport(Bytes& packet) {
   put(packet, checksum_place(packet), 2, packet.at(9) == kUdp && sum == 0 ? 0xffff : sum);
 }
 
+// RFC 1624: ~(~HC + ~m + m') over the words that the checksum covers and that changed.
+void follow_changes(Bytes& after, const Bytes& before) {
+  const std::size_t place = checksum_place(before);
+  unsigned long sum = 0xffff - get(before, place, 2);
+  for (std::size_t at = before.at(9) == kIcmp ? ip_header(before) : 12; at + 1 < before.size(); at += 2)
+    if (get(before, at, 2) != get(after, at, 2)) sum += 0xffff - get(before, at, 2) + get(after, at, 2);
+  const unsigned result = complement(sum);
+  put(after, place, 2, before.at(9) == kUdp && result == 0 ? 0xffff : result);
+}
+
 // RFC 9293 3.1: options of one byte, and options that have their length in the second.
 void lower_mss(Bytes& packet, unsigned most) {
   const std::size_t tcp = ip_header(packet);
@@ -72,7 +82,12 @@ Header read(const Bytes& packet) {
                 .ttl = packet.at(8),
                 .may_be_cut = (packet.at(6) & 0x40) == 0,
                 .src = get(packet, 12, 4),
-                .dst = get(packet, 16, 4)};
+                .dst = get(packet, 16, 4),
+                .identification = get(packet, 4, 2),
+                .offset = get(packet, 6, 2) % 0x2000 * 8,
+                .more = (packet.at(6) & 0x20) != 0,
+                .data = packet.size() - transport};
+  if (header.offset != 0 || header.data < 8) return header;
   if (header.protocol == kIcmp) {
     header.icmp_type = packet.at(transport);
     header.icmp_code = packet.at(transport + 1);
@@ -81,7 +96,9 @@ Header read(const Bytes& packet) {
   }
   header.src_port = get(packet, transport, 2);
   header.dst_port = get(packet, transport + 2, 2);
+  if (header.protocol == kUdp) header.udp_length = get(packet, transport + 4, 2);
   if (header.protocol == kTcp && packet.size() > transport + 13) {
+    header.tcp_header = (packet.at(transport + 12) >> 4) * 4U;
     const unsigned flags = packet.at(transport + 13);
     header.fin = (flags & 1) != 0;
     header.syn = (flags & 2) != 0;
@@ -102,25 +119,55 @@ bool checksum_is_right(const Bytes& packet) {
 
 Bytes translated(Bytes packet, const Translation& to) {
   const std::size_t transport = ip_header(packet);
-  const bool absent = packet.at(9) == kUdp && checksum_field(packet) == 0;
-  const bool right = checksum_is_right(packet);
+  const Header header = read(packet);
+  const Bytes before = packet;
   const bool source = to.end == End::kSource;
   packet.at(8) = static_cast<std::uint8_t>(packet.at(8) - 1);
   put(packet, source ? 12 : 16, 4, to.address);
-  put(packet, transport + (packet.at(9) == kIcmp ? 4 : (source ? 0 : 2)), 2, to.port);
-  if (read(packet).syn && to.mss != 0) lower_mss(packet, to.mss);
   sum_up_ip(packet);
-  if (absent) return packet;
+  if (header.offset != 0) return packet;
+  put(packet, transport + (packet.at(9) == kIcmp ? 4 : (source ? 0 : 2)), 2, to.port);
+  if (header.syn && to.mss != 0) lower_mss(packet, to.mss);
+  if (header.protocol == kUdp && checksum_field(packet) == 0) return packet;
+  if (header.more) {
+    follow_changes(packet, before);
+    return packet;
+  }
   sum_up_transport(packet);
-  if (!right) {
+  if (!checksum_is_right(before)) {
     const unsigned now_right = checksum_field(packet);
     put(packet, checksum_place(packet), 2, to.wrong == now_right ? to.wrong ^ 0xffff : to.wrong);
   }
   return packet;
 }
 
+Bytes with_identification(Bytes packet, unsigned identification) {
+  put(packet, 4, 2, identification);
+  sum_up_ip(packet);
+  return packet;
+}
+
+Bytes joined(const std::map<unsigned, Bytes>& fragments) {
+  Bytes whole = fragments.at(0);
+  for (const auto& [offset, fragment] : fragments)
+    if (offset != 0)
+      whole.insert(whole.end(), fragment.begin() + static_cast<std::ptrdiff_t>(ip_header(fragment)), fragment.end());
+  put(whole, 2, 2, static_cast<unsigned>(whole.size()));
+  put(whole, 6, 2, get(whole, 6, 2) & 0x4000);
+  sum_up_ip(whole);
+  return whole;
+}
+
+Bytes with_quoted_identification(Bytes error, unsigned identification) {
+  const auto begin = error.begin() + static_cast<std::ptrdiff_t>(ip_header(error) + 8);
+  const Bytes quote = with_identification({begin, error.end()}, identification);
+  std::ranges::copy(quote, begin);
+  return error;
+}
+
 bool is_error(const Bytes& packet) {
-  const unsigned type = packet.at(9) == kIcmp ? packet.at(ip_header(packet)) : 0;
+  const bool whole_icmp = packet.at(9) == kIcmp && !read(packet).is_fragment();
+  const unsigned type = whole_icmp ? packet.at(ip_header(packet)) : 0;
   return type == 3 || type == 11 || type == 12;
 }
 
@@ -143,15 +190,7 @@ Bytes translated_error(Bytes error, const Translation& to) {
   put(after, transport + (before.at(9) == kIcmp ? 4 : (source ? 2 : 0)), 2, to.port);
   const std::size_t sum = checksum_place(before);
   const bool there = sum + 2 <= before.size() && !(before.at(9) == kUdp && get(before, sum, 2) == 0);
-  if (there) {
-    // ~(~HC + ~m + m') over the words that the checksum covers and that changed.
-    unsigned long changed = 0xffff - get(before, sum, 2);
-    const std::size_t covered = before.at(9) == kIcmp ? transport : 12;
-    for (std::size_t at = covered; at < transport + 8; at += 2)
-      if (get(before, at, 2) != get(after, at, 2)) changed += 0xffff - get(before, at, 2) + get(after, at, 2);
-    const unsigned result = complement(changed);
-    put(after, sum, 2, before.at(9) == kUdp && result == 0 ? 0xffff : result);
-  }
+  if (there) follow_changes(after, before);
   sum_up_ip(after);
   const std::size_t begin = ip_header(error) + 8;
   std::ranges::copy(after, error.begin() + static_cast<std::ptrdiff_t>(begin));
@@ -223,16 +262,21 @@ std::string text_of(Address address) {
 std::string text_of(const Bytes& packet) {
   if (packet.size() < 20) return "nothing";
   const Header header = read(packet);
+  const std::string part = !header.is_fragment()
+                               ? ""
+                               : ", fragment of " + std::to_string(header.identification) + " at " +
+                                     std::to_string(header.offset) + (header.more ? "" : ", the last");
   std::string text = header.protocol == kTcp ? "tcp " : (header.protocol == kUdp ? "udp" : "icmp");
   if (header.syn) text += 'S';
   if (header.fin) text += 'F';
   if (header.rst) text += 'R';
   if (header.ack) text += 'A';
-  if (header.protocol == kIcmp) text += std::to_string(header.icmp_type) + '/' + std::to_string(header.icmp_code);
+  if (header.protocol == kIcmp && header.offset == 0)
+    text += std::to_string(header.icmp_type) + '/' + std::to_string(header.icmp_code);
   text += ' ' + text_of(header.src) + ':' + std::to_string(header.src_port) + " > " + text_of(header.dst) + ':' +
           std::to_string(header.dst_port) + " ttl " + std::to_string(header.ttl) + ", " +
-          std::to_string(packet.size()) + " bytes";
-  if (!checksum_is_right(packet)) text += ", corrupt";
+          std::to_string(packet.size()) + " bytes" + part;
+  if (!header.is_fragment() && !checksum_is_right(packet)) text += ", corrupt";
   return text;
 }
 

@@ -82,18 +82,6 @@ std::string name_of(spec::Phase phase, unsigned protocol) {
   return protocol == spec::kUdp ? "udp" : "echo";
 }
 
-// An error goes where the packets go that answer the quoted one.
-std::uint16_t home_of(const spec::Bytes& packet, const dataplane::Home& home) {
-  const auto address = [](spec::Address value) { return Ipv4Address::from_host(value); };
-  const auto port = [](unsigned value) { return L4Port::from_host(static_cast<std::uint16_t>(value)); };
-  const bool error = spec::is_error(packet);
-  const spec::Header header = spec::read(error ? spec::quoted(packet) : packet);
-  const dataplane::HomeTuple there{address(header.src), address(header.dst), port(header.src_port),
-                                   port(header.dst_port)};
-  const dataplane::HomeTuple back{there.dst, there.src, there.dst_port, there.src_port};
-  return home.worker_of(home.hash(error ? back : there));
-}
-
 }  // namespace
 
 spec::Settings told(const NatWorld::Options& options) {
@@ -108,6 +96,13 @@ spec::Settings told(const NatWorld::Options& options) {
           .flows_per_tenant = options.flows_per_tenant,
           .redirects = options.redirects,
           .redirects_per_tenant = options.redirects_per_tenant,
+          .fragments = {.udp_only = options.fragments.protocols == dataplane::FragmentProtocols::kUdp,
+                        .datagrams = options.fragments.datagrams,
+                        .datagrams_per_tenant = options.fragments.datagrams_per_tenant,
+                        .held = options.fragments.held,
+                        .held_per_tenant = options.fragments.held_per_tenant,
+                        .held_per_datagram = options.fragments.held_per_datagram,
+                        .timeout = options.fragments.timeout},
           .timeouts = {.tcp_opening = options.timeouts.tcp_opening,
                        .tcp_established = options.timeouts.tcp_established,
                        .tcp_closing = options.timeouts.tcp_closing,
@@ -138,7 +133,7 @@ spec::Arrival told(const NatWorld::Arrival& arrival) {
   spec::Arrival made{.side = inside ? spec::Side::kInside : spec::Side::kOutside,
                      .way = {},
                      .subnet = arrival.subnet,
-                     .packet = arrival.datagram.bytes()};
+                     .packet = arrival.piece.empty() ? arrival.datagram.bytes() : arrival.piece};
   if (inside)
     made.way = {.mapping = arrival.from.mapping,
                 .peer = parse_ipv4_address(arrival.from.worker_host).value().host(),
@@ -150,8 +145,9 @@ spec::Arrival told(const NatWorld::Arrival& arrival) {
 spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWorld& world) {
   spec::Fate fate{.packet = outcome.bytes,
                   .opened = outcome.opened,
-                  .home = home_of(arrival.datagram.bytes(), world.home()),
-                  .worker = outcome.worker};
+                  .home = outcome.home,
+                  .worker = outcome.worker,
+                  .gatherer = arrival.piece.empty() ? 0U : outcome.came_to};
   const dataplane::Egress& egress = outcome.egress;
   const auto to_inside = [&] {
     fate.way = {.mapping = to_number(world.tables().mapping_numbers.at(egress.mapping)),
@@ -183,6 +179,9 @@ spec::Fate told(const Outcome& outcome, const NatWorld::Arrival& arrival, NatWor
       break;
     case Verdict::kDrop:
       fate.reason = name_of(outcome.drop);
+      break;
+    case Verdict::kHeld:
+      fate.what = spec::Fate::What::kHeld;
       break;
     default:
       fate.reason = outcome.text();

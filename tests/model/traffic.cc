@@ -1,5 +1,9 @@
 #include "tests/model/traffic.h"
 
+#include <algorithm>
+
+#include "tests/packet/fragments.h"
+
 namespace hypernat::model {
 
 using craft::Echo;
@@ -74,7 +78,62 @@ craft::Datagram datagram_of(Dice& dice, const Ip& ip, unsigned protocol, unsigne
   return made;
 }
 
+void shuffle(std::vector<craft::Bytes>& pieces, Dice& dice) {
+  for (std::size_t left = pieces.size(); left > 1; --left) std::swap(pieces[left - 1], pieces[dice.below(left)]);
+}
+
+// Behind the transport header, or seldom in the middle of it.
+std::vector<craft::Bytes> cut_somewhere(const craft::Bytes& packet, Dice& dice) {
+  const std::size_t payload = craft::payload_of(packet).size();
+  const std::size_t first = dice.one_in(12) ? 8 : 32;
+  std::vector<std::size_t> cuts;
+  for (std::size_t at = first + 8 * dice.below(3); at < payload && cuts.size() < 5; at += 8 * (1 + dice.below(3)))
+    cuts.push_back(at);
+  return craft::cut(packet, cuts);
+}
+
+// As one that overlaps, says that it is the last, or is not, ends in the middle of eight bytes or beyond the longest
+// datagram, is of another datagram, or must not be cut.
+void spoil(craft::Bytes& piece, Dice& dice) {
+  const std::uint64_t kind = dice.below(8);
+  const auto move = [&](unsigned eights) { piece[7] = static_cast<std::uint8_t>(piece[7] + eights); };
+  if (kind == 0) move(1);
+  if (kind == 1 && piece[7] > 0) move(0xff);
+  if (kind == 2) piece[6] ^= 0x20;
+  if (kind == 3 && piece.size() > 21) {
+    piece.pop_back();
+    piece[3] = static_cast<std::uint8_t>(piece[3] - 1);
+  }
+  if (kind == 4) piece[6] |= 0x1f, piece[7] = 0xff;
+  if (kind == 5) piece[5] ^= 1;
+  if (kind == 6) piece[9] = piece[9] == spec::kUdp ? spec::kTcp : spec::kUdp;
+  if (kind == 7) piece[6] |= 0x40;
+  piece = spec::with_identification(piece, unsigned{piece[4]} << 8 | piece[5]);
+}
+
 }  // namespace
+
+std::vector<Traffic::Arrival> Traffic::some_fragments(Dice& dice, const Tuple& inner,
+                                                      const std::map<Tuple, Flow>& flows) const {
+  Arrival whole = some_arrival(dice, inner, flows);
+  craft::Datagram& datagram = whole.datagram;
+  datagram.ip.fragment = 0;
+  if (dice.one_in(2)) datagram.ip.identification = static_cast<std::uint16_t>(1 + dice.below(3));
+  const std::size_t longest = 48 + dice.below(120);
+  while (datagram.payload.size() < longest) datagram.payload.push_back(static_cast<std::uint8_t>(dice.next()));
+  std::vector<craft::Bytes> pieces = cut_somewhere(datagram.bytes(), dice);
+  if (dice.one_in(2)) shuffle(pieces, dice);
+  if (dice.one_in(6)) spoil(pieces[dice.below(pieces.size())], dice);
+  std::erase_if(pieces, [](const craft::Bytes& piece) { return !spec::read(piece).is_fragment(); });
+  if (dice.one_in(8)) pieces.insert(pieces.begin(), pieces[dice.below(pieces.size())]);
+  if (pieces.size() > 1 && dice.one_in(8)) pieces.pop_back();
+  std::vector<Arrival> arrivals;
+  for (craft::Bytes& piece : pieces) {
+    whole.piece = std::move(piece);
+    arrivals.push_back(whole);
+  }
+  return arrivals;
+}
 
 // Half of all packets belong to a few tuples, so that one flow sees a long life.
 Tuple Traffic::some_tuple(Dice& dice) const {
@@ -200,6 +259,12 @@ Traffic::Arrival Traffic::some_error(Dice& dice, const Tuple& inner, const std::
   craft::Datagram quoted = datagram_of(dice, about, outer.protocol, inside && !echo ? outer.remote_port : local_port,
                                        inside || echo ? local_port : outer.remote_port, 8);
   if (auto* message = std::get_if<Echo>(&quoted.l4)) message->type = inside ? craft::kReply : 8;
+  // Of a datagram that left in fragments, the first one.
+  const auto given = last_identification_.find(outer);
+  if (!inside && given != last_identification_.end() && dice.one_in(2)) {
+    quoted.ip.identification = static_cast<std::uint16_t>(given->second);
+    quoted.ip.fragment = 0x2000;
+  }
   craft::Bytes quote = quoted.bytes();
   const std::size_t least = 20 + quoted.ip.options.size() + 8;
   const bool extended = quote.size() <= kLeastExtended && dice.one_in(6);

@@ -51,11 +51,17 @@ class Traffic {
 
   /// Of the flow that has that tuple, has had it or may have it. `flows` are open.
   Arrival some_arrival(Dice& dice, const spec::Tuple& inner, const std::map<spec::Tuple, spec::Flow>& flows) const;
+  /// The same as fragments, in the order in which they come: nearly always all of one datagram, now and then with one
+  /// missing, twice, or as nobody cuts.
+  std::vector<Arrival> some_fragments(Dice& dice, const spec::Tuple& inner,
+                                      const std::map<spec::Tuple, spec::Flow>& flows) const;
   /// An ICMP error about a packet of it.
   Arrival some_error(Dice& dice, const spec::Tuple& inner, const std::map<spec::Tuple, spec::Flow>& flows) const;
   spec::Tuple some_tuple(Dice& dice) const;
   /// A flow with that outer tuple was opened.
   void remember(const spec::Tuple& inner, const spec::Tuple& outer) { last_outer_[inner] = outer; }
+  /// A datagram left in fragments with that identification.
+  void remember(const spec::Tuple& outer, unsigned identification) { last_identification_[outer] = identification; }
 
  private:
   Arrival outbound(Dice& dice, const spec::Tuple& inner, const spec::Flow* flow) const;
@@ -64,6 +70,7 @@ class Traffic {
 
   Cast cast_;
   std::map<spec::Tuple, spec::Tuple> last_outer_;
+  std::map<spec::Tuple, unsigned> last_identification_;  ///< by outer tuple
 };
 
 }  // namespace hypernat::model

@@ -1,5 +1,6 @@
 #include "tests/packet/craft.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace hypernat::craft {
@@ -111,6 +112,13 @@ constexpr std::uint8_t protocol_of(const IcmpError&) {
   return 1;
 }
 
+// A fragment may end anywhere: what is not there of its transport header reads as zero.
+Bytes with_whole_header(Bytes packet) {
+  const std::size_t least = (packet.at(0) & 0x0fU) * 4 + 20;
+  packet.resize(std::max(packet.size(), least));
+  return packet;
+}
+
 }  // namespace
 
 std::uint16_t checksum_of(const Bytes& bytes) {
@@ -146,11 +154,12 @@ Bytes Datagram::bytes() const {
   return out;
 }
 
-Seen look_at(const Bytes& packet) {
+Seen look_at(const Bytes& given) {
+  const Bytes packet = with_whole_header(given);
   const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
   const std::uint32_t src = get32(packet, 12);
   const std::uint32_t dst = get32(packet, 16);
-  const std::size_t l4_length = packet.size() - header_length;
+  const std::size_t l4_length = given.size() - header_length;
   const std::uint64_t l4_words = sum_of_words(packet.data() + header_length, l4_length);
   Seen seen{.src = to_string(Ipv4Address::from_host(src)),
             .dst = to_string(Ipv4Address::from_host(dst)),
@@ -183,7 +192,8 @@ std::optional<Bytes> quote_in(const Bytes& packet) {
   return Bytes(packet.begin() + static_cast<std::ptrdiff_t>(header_length + 8), packet.end());
 }
 
-Seen look_at_start(const Bytes& packet) {
+Seen look_at_start(const Bytes& given) {
+  const Bytes packet = with_whole_header(given);
   const std::size_t header_length = (packet.at(0) & 0x0fU) * 4;
   Seen seen{.src = to_string(Ipv4Address::from_host(get32(packet, 12))),
             .dst = to_string(Ipv4Address::from_host(get32(packet, 16))),

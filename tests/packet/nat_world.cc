@@ -170,7 +170,8 @@ std::shared_ptr<NatWorld::Delivery> NatWorld::prepare(const Arrival& arrival) co
   Packet& packet = delivery->packet;
   packet.frame = delivery->buffer.get();
   packet.length = static_cast<std::uint32_t>(bytes.size());
-  delivery->worker = delivery->is_piece ? gatherer_of(bytes) : home_.worker_of(home_.hash(delivery->tuple.ends));
+  delivery->worker = delivery->came_to =
+      delivery->is_piece ? gatherer_of(bytes) : home_.worker_of(home_.hash(delivery->tuple.ends));
   return delivery;
 }
 
@@ -304,6 +305,8 @@ Outcome NatWorld::finish(const Delivery& delivery) {
           .drop = packet.drop,
           .answer = answer,
           .opened = packet.opened,
+          .came_to = delivery.came_to,
+          .home = delivery.gathered ? delivery.home : delivery.came_to,
           .worker = delivery.worker,
           .passes = delivery.passes,
           .rule = packet.rule,

@@ -35,8 +35,10 @@ struct Outcome {
   Drop drop{};
   craft::Bytes answer;  ///< of an answered packet: what the NAT says
   bool opened = false;
-  std::uint16_t worker = 0;  ///< the last that had it
-  std::uint32_t passes = 0;  ///< from worker to worker
+  std::uint16_t came_to = 0;  ///< the worker that had it first
+  std::uint16_t home = 0;     ///< of its flow, as far as that is known
+  std::uint16_t worker = 0;   ///< the last that had it
+  std::uint32_t passes = 0;   ///< from worker to worker
   std::uint16_t rule = 0;
   Egress egress;
   craft::Bytes bytes;
@@ -130,6 +132,9 @@ class NatWorld {
   std::uint32_t redirects() const;
   std::uint32_t flows_of_tenant(std::uint32_t number) const;
   std::uint32_t next_hops_held() const;
+  /// That are being gathered, and fragments that wait for their first one.
+  std::uint32_t datagrams() const;
+  std::uint32_t held_fragments() const;
   std::uint32_t interface_slot(std::string_view id) const;
   /// Summed over workers.
   std::uint64_t interface_counter(std::string_view id, Counter InterfaceCounters::*counter) const;

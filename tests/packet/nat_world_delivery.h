@@ -26,6 +26,7 @@ struct NatWorld::Delivery {
   bool is_piece = false;
   std::unique_ptr<std::uint8_t[]> buffer;
   Packet packet;
+  std::uint16_t came_to = 0;
   std::uint16_t worker = 0;
   std::uint32_t passes = 0;
   bool gathered = false;  ///< a fragment whose datagram is known: `mark`

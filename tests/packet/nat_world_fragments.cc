@@ -16,6 +16,18 @@ std::uint16_t NatWorld::gatherer_of(const craft::Bytes& piece) const {
                                      .dst_port = L4Port::from_host(seen.protocol)}));
 }
 
+std::uint32_t NatWorld::datagrams() const {
+  std::uint32_t datagrams = 0;
+  for (const auto& gathering : gatherings_) datagrams += gathering->datagrams();
+  return datagrams;
+}
+
+std::uint32_t NatWorld::held_fragments() const {
+  std::uint32_t held = 0;
+  for (const auto& gathering : gatherings_) held += gathering->held();
+  return held;
+}
+
 void NatWorld::gather(std::uint16_t worker, const std::shared_ptr<Delivery>& delivery) {
   Packet& packet = delivery->packet;
   if (delivery->gathered) return;  // and at home, or passed on
