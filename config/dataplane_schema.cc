@@ -124,8 +124,10 @@ Schema<LimitsConfig> limits_schema() {
                  "How many of them may be one tenant's, whatever its own limit says, while the table names several "
                  "tenants; one alone may have all."},
                 &LimitsConfig::flows_per_tenant, count(1 << 26), "half of flows")
-      .optional({"redirects", "Flows of each worker that another one owns, since the first had no port left for them."},
-                &LimitsConfig::redirects, count(1 << 19))
+      .optional(
+          {"redirects",
+           "Flows of each worker that another one owns, since the first had no port or no flow entry left for them."},
+          &LimitsConfig::redirects, count(1 << 19))
       .optional(
           {"redirects_per_tenant", "How many of them may be one tenant's, while the table names several tenants."},
           &LimitsConfig::redirects_per_tenant, count(1 << 19), "half of redirects")

@@ -61,12 +61,23 @@ bool Nat::State::may_open_more(Packet& packet, std::uint32_t tenant, Tick now) {
     drop_packet(packet, Drop::tenant_flow_limit);
     return false;
   }
-  const bool shared = tables->several_tenants && options.flows_per_tenant != 0;
-  if (shared && tenant_counters[tenant].flows_open.read() >= options.flows_per_tenant) {
+  if (share_is_full(tenant) && nobody_has(Drop::flow_share_full, tenant)) {
     drop_packet(packet, Drop::flow_share_full);
     return false;
   }
   return may_open_now(packet, tenant, now);
+}
+
+bool Nat::State::share_is_full(std::uint32_t tenant) const {
+  const bool shared = tables->several_tenants && options.flows_per_tenant != 0;
+  return shared && tenant_counters[tenant].flows_open.read() >= options.flows_per_tenant;
+}
+
+// Whether it is known here that no worker has what is lacking.
+bool Nat::State::nobody_has(Drop lacking, std::uint32_t tenant) const {
+  if (lacking == Drop::flow_share_full) return usage.full_shares(tenant) == home.workers();
+  if (lacking == Drop::flow_table_full) return usage.full_pools() == home.workers();
+  return lacking == Drop::tenant_flow_limit;
 }
 
 TenantAllowances Nat::State::full_allowances() const {
@@ -83,19 +94,30 @@ bool Nat::State::may_open_now(Packet& packet, std::uint32_t tenant, Tick now) {
   return false;
 }
 
-bool Nat::State::claim_flow(Packet& packet, std::uint32_t tenant) {
-  if (under_flow_limit[tenant] && !usage.claim(tenant, tables->tenants[tenant].limits.flows)) {
-    drop_packet(packet, Drop::tenant_flow_limit);
-    return false;
-  }
-  tenant_counters[tenant].flows_open.add();
+bool Nat::State::claim_flow(std::uint32_t tenant) {
+  if (under_flow_limit[tenant] && !usage.claim(tenant, tables->tenants[tenant].limits.flows)) return false;
+  Counter& open = tenant_counters[tenant].flows_open;
+  open.add();
+  if (open.read() == options.flows_per_tenant) usage.share_filled(tenant);
   return true;
 }
 
 void Nat::State::release_flow(std::uint32_t tenant) {
   if (under_flow_limit[tenant]) usage.release(tenant);
   Counter& open = tenant_counters[tenant].flows_open;
+  if (open.read() == options.flows_per_tenant) usage.share_freed(tenant);
   open.set(open.read() - 1);
+}
+
+std::uint32_t Nat::State::take_entry() {
+  const std::uint32_t number = flows.take();
+  if (number != kNone && flows.in_use() == flows.capacity()) usage.pool_filled();
+  return number;
+}
+
+void Nat::State::give_entry_back(std::uint32_t number) {
+  if (flows.in_use() == flows.capacity()) usage.pool_freed();
+  flows.give_back(number);
 }
 
 void Nat::count_refused(std::uint32_t tenant) {

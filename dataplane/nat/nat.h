@@ -79,7 +79,7 @@ class Nat {
 
   /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
   /// kDrop (bytes as they were), kAnswered (bytes as they were; dead as by kDrop, but the sender is to get `answer` by
-  /// way of `egress`) or kHandedOver (bytes as they were): to go to the worker `pass.to`, with `pass`.
+  /// way of `egress`) or kHandedOver (bytes as they were): to go to the worker `passed_to`, with `pass`.
   void translate(std::span<Packet* const> burst, Tick now);
   /// Bounded work: timers that are due, flows to sweep. Call once per burst.
   void maintain(Tick now);

@@ -89,7 +89,8 @@ struct Nat::State {
   void open(Packet& packet, L4Port proposed, Tick now);
   bool permit(Opening& opening, Tick now);
   bool permitted_by_rules(Packet& packet, const MappingEntry& mapping) const;
-  bool claim(Opening& opening);
+  std::optional<Drop> claim(Opening& opening);
+  std::optional<Drop> take_port(Opening& opening, L4Port proposed, Tick now);
   void give_back(const Opening& opening);
   PortChoice::Result choose_port(Opening& opening, L4Port proposed);
   bool enter(Opening& opening, Tick now);
@@ -112,8 +113,12 @@ struct Nat::State {
   void follow_flow_limit(std::uint32_t tenant);
   bool may_open_more(Packet& packet, std::uint32_t tenant, Tick now);
   bool may_open_now(Packet& packet, std::uint32_t tenant, Tick now);
-  bool claim_flow(Packet& packet, std::uint32_t tenant);
+  bool share_is_full(std::uint32_t tenant) const;
+  bool nobody_has(Drop lacking, std::uint32_t tenant) const;
+  bool claim_flow(std::uint32_t tenant);
   void release_flow(std::uint32_t tenant);
+  std::uint32_t take_entry();
+  void give_entry_back(std::uint32_t number);
   void count_drop(const Packet& packet);
   Tick timeout_of(const Flow& flow, const FlowCold& cold) const;
 
@@ -145,6 +150,7 @@ struct Nat::State {
   // passing.cc
   static void pass_to(Packet& packet, std::uint16_t worker);
   std::uint16_t next_worker() const;
+  void do_without(Packet& packet, const MappingEntry& mapping, Drop lacking);
   void ask_next(Packet& packet, const MappingEntry& mapping);
   bool pass_on(Packet& packet);
   static void send_home(Packet& packet);

@@ -72,19 +72,19 @@ void Nat::State::open(Packet& packet, L4Port proposed, Tick now) {
   }
   if (!may_open_more(packet, mapping.tenant, now)) return;
   Opening opening{.packet = packet, .mapping = mapping, .subnet = tables->subnets[mapping.subnet]};
-  if (!permit(opening, now) || !claim(opening)) return;
-  PortChoice::Result port = choose_port(opening, proposed);
-  if (port == PortChoice::Result::kExhausted && may_take_resting(packet, mapping.tenant, now))
-    port = choose_resting_port(opening, now);
-  if (port == PortChoice::Result::kFound && enter(opening, now)) {
-    packet.flow = opening.number;
-    packet.opened = true;
-    return;
+  if (!permit(opening, now)) return;
+  std::optional<Drop> lacking = claim(opening);
+  if (!lacking) {
+    lacking = take_port(opening, proposed, now);
+    if (!lacking && enter(opening, now)) {
+      packet.flow = opening.number;
+      packet.opened = true;
+      return;
+    }
+    neighbours.release(opening.next_hop);
+    give_back(opening);
   }
-  neighbours.release(opening.next_hop);
-  give_back(opening);
-  if (port == PortChoice::Result::kGaveUp) drop_packet(packet, Drop::port_search_failed);
-  if (port == PortChoice::Result::kExhausted) ask_next(packet, mapping);
+  if (lacking) do_without(packet, mapping, *lacking);
 }
 
 // Whether the packet may open a flow at all; claims nothing.
@@ -122,26 +122,35 @@ bool Nat::State::permitted_by_rules(Packet& packet, const MappingEntry& mapping)
   return true;
 }
 
-bool Nat::State::claim(Opening& opening) {
+// Says what of it there is none of.
+std::optional<Drop> Nat::State::claim(Opening& opening) {
   const std::uint32_t tenant = opening.mapping.tenant;
-  if (!claim_flow(opening.packet, tenant)) return false;
-  opening.number = flows.take();
+  if (share_is_full(tenant)) return Drop::flow_share_full;
+  if (!claim_flow(tenant)) return Drop::tenant_flow_limit;
+  opening.number = take_entry();
   if (opening.number == kNone) {
     release_flow(tenant);
-    drop_packet(opening.packet, Drop::flow_table_full);
-    return false;
+    return Drop::flow_table_full;
   }
   opening.next_hop = neighbours.acquire(Link::subnet(opening.subnet.number), opening.next_hop_address, tenant);
   if (opening.next_hop == kNone) {
     give_back(opening);
-    drop_packet(opening.packet, Drop::next_hop_table_full);
-    return false;
+    return Drop::next_hop_table_full;
   }
-  return true;
+  return std::nullopt;
+}
+
+// Likewise.
+std::optional<Drop> Nat::State::take_port(Opening& opening, L4Port proposed, Tick now) {
+  PortChoice::Result port = choose_port(opening, proposed);
+  if (port == PortChoice::Result::kExhausted && may_take_resting(opening.packet, opening.mapping.tenant, now))
+    port = choose_resting_port(opening, now);
+  if (port == PortChoice::Result::kFound) return std::nullopt;
+  return port == PortChoice::Result::kGaveUp ? Drop::port_search_failed : Drop::ports_exhausted;
 }
 
 void Nat::State::give_back(const Opening& opening) {
-  flows.give_back(opening.number);
+  give_entry_back(opening.number);
   release_flow(opening.mapping.tenant);
 }
 
@@ -257,7 +266,7 @@ void Nat::State::free_flow(std::uint32_t number) {
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.flows_open.set(counters.flows_open.read() - 1);
   if (counters.flows_open.read() == 0) counters.fullest_remote.set(0);
-  flows.give_back(number);
+  give_entry_back(number);
 }
 
 void Nat::State::arm(std::uint32_t number, Tick now) {

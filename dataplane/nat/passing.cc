@@ -1,8 +1,9 @@
-// Openings for which this worker has no port, and packets whose flow another worker owns: to whom they are passed on.
+// Openings for which this worker lacks a port or a flow entry, and packets whose flow another worker owns: to whom they
+// are passed on.
 //
-// An opening goes round from its home, each worker asked once, until one has a port. When none has, it goes round once
-// more, from the home on, for a port that rests (resting.cc). The worker that has one owns the flow wholly; the home
-// keeps a redirect and sends it the outbound packets, while replies come to the owner by their hash. Whoever
+// An opening goes round from its home, each worker asked once, until one has both. When none has, one of a connection
+// goes round once more, from the home on, for a port that rests (resting.cc). Whoever has both owns the flow wholly;
+// the home keeps a redirect and sends it the outbound packets, while replies come to the owner by their hash. Whoever
 // does not find the flow that he was sent a packet of sends it home, once: the home alone decides what becomes of it.
 // Rings keep their order, so what follows an opening the same way round finds the flow that it opened.
 #include <algorithm>
@@ -12,7 +13,7 @@
 namespace hypernat::dataplane {
 
 void Nat::State::pass_to(Packet& packet, std::uint16_t worker) {
-  packet.pass.to = static_cast<std::uint8_t>(worker);
+  packet.passed_to = static_cast<std::uint8_t>(worker);
   packet.verdict = Verdict::kHandedOver;
 }
 
@@ -20,8 +21,20 @@ std::uint16_t Nat::State::next_worker() const {
   return static_cast<std::uint16_t>(options.worker + 1U == home.workers() ? 0 : options.worker + 1U);
 }
 
-// No interface of the mapping has a port of this worker's: the next one is asked, until all were, of a connection
-// twice.
+// An opening has come to a worker that lacks something for it. Its name is the ports' only when that is all that
+// anybody lacks. A home whose next hops are used up asks nobody: whoever floods it with some that do not answer would
+// flood all.
+void Nat::State::do_without(Packet& packet, const MappingEntry& mapping, Drop lacking) {
+  const bool on_its_way = goes_round(packet.pass.kind);
+  if (nobody_has(lacking, mapping.tenant) || (lacking == Drop::next_hop_table_full && !on_its_way)) {
+    drop_packet(packet, lacking);
+    return;
+  }
+  if (!on_its_way || lacking != Drop::ports_exhausted) packet.pass.lacking = lacking;
+  ask_next(packet, mapping);
+}
+
+// The next worker is asked, until all were, of a connection twice.
 void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
   const bool on_its_way = goes_round(packet.pass.kind);
   const std::uint16_t asked_first = on_its_way ? packet.pass.home : options.worker;
@@ -32,8 +45,9 @@ void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
     return;
   }
   if (next == asked_first) {
-    for (const std::uint32_t slot : mapping.interfaces) interface_counters[slot].ports_exhausted.add();
-    drop_packet(packet, Drop::ports_exhausted);
+    drop_packet(packet, packet.pass.lacking);
+    if (packet.drop == Drop::ports_exhausted)
+      for (const std::uint32_t slot : mapping.interfaces) interface_counters[slot].ports_exhausted.add();
     return;
   }
   if (on_its_way && packet.pass.home == options.worker) {
@@ -49,8 +63,10 @@ void Nat::State::ask_next(Packet& packet, const MappingEntry& mapping) {
       drop_packet(packet, Drop::redirect_table_full);
       return;
     }
-    packet.pass = {
-        .kind = PassKind::kOpening, .home = static_cast<std::uint8_t>(options.worker), .to = 0, .ticket = ticket};
+    packet.pass = {.kind = PassKind::kOpening,
+                   .lacking = packet.pass.lacking,
+                   .home = static_cast<std::uint8_t>(options.worker),
+                   .ticket = ticket};
   }
   pass_to(packet, next);
 }
@@ -103,7 +119,6 @@ bool Nat::State::redirect(Packet& packet) {
   packet.pass = {.kind = known->state == RedirectState::kOwned ? PassKind::kRedirected : PassKind::kFollowing,
                  .returned_before = packet.pass.returned_before,
                  .home = static_cast<std::uint8_t>(options.worker),
-                 .to = 0,
                  .ticket = ticket};
   pass_to(packet, known->worker);
   return true;

@@ -54,16 +54,16 @@ namespace hypernat::dataplane {
   X(wrong_tunnel_peer, "the flow's packets come from another worker host")                                          \
   X(bad_tcp_flags, "an illegal combination of TCP flags")                                                           \
   X(tenant_flow_limit, "the tenant has as many flows as it may have")                                               \
-  X(flow_share_full, "the tenant has its share of the worker's flow entries")                                       \
+  X(flow_share_full, "the tenant has its share of the flow entries of every worker that has a port")                \
   X(tenant_new_flow_limit, "the tenant has tried to open as many flows in a second as it may")                      \
   X(no_interface, "the mapping has no interface")                                                                   \
   X(egress_refused, "no rule of the mapping's security groups permits it")                                          \
   X(no_route, "no route to the destination, or a blackhole")                                                        \
-  X(flow_table_full, "every flow entry of the worker is in use")                                                    \
+  X(flow_table_full, "every flow entry of every worker that has a port is in use")                                  \
   X(ports_exhausted, "no interface has a port towards this remote endpoint, on any worker")                         \
   X(port_search_failed, "ports are free, but the bounded search found none")                                        \
   X(redirect_table_full,                                                                                            \
-    "another worker may have a port, but every redirect of this one is in use, or the tenant has its share")        \
+    "another worker may own the flow, but every redirect of this one is in use, or the tenant has its share")       \
   X(redirect_stale, "the flow that the packet was passed on to was gone, twice over")                               \
   X(next_hop_table_full, "every next-hop entry of the worker is in use, or the tenant holds half")                  \
   X(next_hop_unresolved, "the next hop did not answer, or too many packets wait for it")                            \

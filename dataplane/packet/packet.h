@@ -55,7 +55,7 @@ struct RedirectTicket {
 /// Why one worker's NAT passes a packet on to another.
 enum class PassKind : std::uint8_t {
   kAtHome,      ///< it does not
-  kOpening,     ///< the home has no port left: whoever has one owns the flow
+  kOpening,     ///< the home lacks what a flow takes: whoever has it all owns the flow
   kReclaiming,  ///< nobody has one, all were asked: whoever has one that rests (nat/resting.cc) owns the flow
   kFollowing,  ///< an opening of the same tuple is on its way round: the same way, to find the flow and not to open one
   kRedirected,  ///< to the owner of the flow
@@ -71,8 +71,8 @@ constexpr bool goes_round(PassKind kind) {
 struct Pass {
   PassKind kind = PassKind::kAtHome;
   bool returned_before = false;  ///< it was sent home once; not again, so that no packet goes round for ever
+  Drop lacking{};                ///< of an opening: why those that were asked so far could not own the flow
   std::uint8_t home = 0;         ///< the worker that keeps the redirect
-  std::uint8_t to = 0;           ///< the worker that gets the packet
   RedirectTicket ticket;
 };
 static_assert(sizeof(Pass) == 8);
@@ -172,6 +172,7 @@ struct Packet : PacketHead {
 
   // Set by receive: not kAtHome when another worker passed it on; set anew by open when it is passed on from here.
   Pass pass;
+  std::uint8_t passed_to = 0;  ///< the worker that gets it: set by open with kHandedOver
 
   // Set by find and open.
   FlowKey key{};

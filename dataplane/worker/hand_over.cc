@@ -36,7 +36,7 @@ void Worker::hand_over(const Packet& packet, rte_mbuf* mbuf) {
   const std::uint32_t tenant = tenant_of(packet);
   if (packet.pass.kind == PassKind::kAtHome) return hand_over(around_.home.worker_of(packet.toeplitz), mbuf, tenant);
   around_.pass_mark.put(*mbuf, packet.pass);
-  hand_over(packet.pass.to, mbuf, tenant);
+  hand_over(packet.passed_to, mbuf, tenant);
 }
 
 void Worker::hand_over(std::uint16_t worker, rte_mbuf* mbuf, std::uint32_t tenant) {

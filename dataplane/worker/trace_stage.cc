@@ -61,7 +61,7 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   record.drop = packet.drop;
   if (packet.verdict == Verdict::kAnswered) record.answer = packet.answer.kind;
   record.pass = packet.pass.kind;
-  record.to_worker = packet.pass.kind == PassKind::kAtHome ? record.home : packet.pass.to;
+  record.to_worker = packet.pass.kind == PassKind::kAtHome ? record.home : packet.passed_to;
   const bool leaves = packet.verdict == Verdict::kForward || packet.verdict == Verdict::kAnswered;
   const Egress egress = leaves ? packet.egress : Egress{};
   record.interface = egress.interface;

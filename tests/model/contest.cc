@@ -63,7 +63,9 @@ std::vector<Traffic::Arrival> Contest::some_packets(Dice& dice) {
   constexpr std::uint32_t kPlenty = 100;
   const Tuple tuple = traffic_.some_tuple(dice);
   if (dice.one_in(12)) return {traffic_.some_error(dice, tuple, spec_.flows())};
-  const bool ordered = scene_.opened_before != 0 || scene_.world.errors_per_second < kPlenty;
+  const bool passed_on =
+      scene_.world.workers > 1 && (scene_.world.flows_per_tenant != 0 || scene_.world.flows < kPlenty);
+  const bool ordered = scene_.opened_before != 0 || passed_on || scene_.world.errors_per_second < kPlenty;
   const auto more = dice.one_in(12) && !ordered ? 1 + dice.below(6) : 0;
   std::vector<Traffic::Arrival> packets{traffic_.some_arrival(dice, tuple, spec_.flows())};
   while (packets.size() <= more)

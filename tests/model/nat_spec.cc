@@ -81,7 +81,10 @@ Fate NatSpec::translate(const Arrival& arrival, const Header& header, const Fate
     }
     erase(flow->inner);
   }
-  if (inside) return later ? dropped("no_flow", arrival, seen) : open(tuple, arrival, seen);
+  // Behind a first one for which nobody had a port a later one may go round all workers, as often as that.
+  const bool went_round = later && header.protocol == kTcp && settings_.workers > 1 && seen.reason == "redirect_stale";
+  if (inside && later) return dropped(went_round ? seen.reason : "no_flow", arrival, seen);
+  if (inside) return open(tuple, arrival, seen);
   const auto is_there = [&](const Interface& interface) { return interface.address == header.dst; };
   for (const auto& [number, mapping] : table_.mappings)
     if (mapping.subnet == arrival.subnet && std::ranges::any_of(mapping.interfaces, is_there))
@@ -198,7 +201,7 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   if (!refused_source(header, arrival.way).empty()) return dropped(refused_source(header, arrival.way), arrival, seen);
   if (!is_open_request(header)) return refuse_segment(header, arrival, seen);
   if (too_many_flows(mapping.tenant, seen)) return dropped("tenant_flow_limit", arrival, seen);
-  if (share_is_full(mapping.tenant, seen.home, seen)) return dropped("flow_share_full", arrival, seen);
+  if (all_lack("flow_share_full", mapping.tenant, seen)) return dropped("flow_share_full", arrival, seen);
   if (!may_open_now(mapping.tenant)) return dropped("tenant_new_flow_limit", arrival, seen);
   std::string refused = refused_destination(header, mapping);
   if (refused == "no_route") return told({.reason = refused, .type = 3, .code = 0}, arrival, seen, nullptr);
@@ -222,7 +225,8 @@ Fate NatSpec::open(const Tuple& inner, const Arrival& arrival, const Fate& seen)
   flow.worker = seen.worker;
   for (const Interface& interface : mapping.interfaces)
     if (interface.address == chosen.src) flow.interface = interface;
-  const std::string wrong = wrong_choice(flow, mapping);
+  std::string wrong = wrong_worker(flow, mapping);
+  if (wrong.empty()) wrong = wrong_choice(flow, mapping);
   if (!wrong.empty()) return {.what = Fate::What::kForwarded, .reason = wrong, .opened = true};
 
   Fate fate = outbound(flow, arrival, seen);
@@ -279,35 +283,35 @@ const Route* NatSpec::route_to(Address destination, const Subnet& subnet) const 
   return longest;
 }
 
-// What else is limited, in the order in which it is claimed.
+// What else is limited. A worker that has no entry or no port asks the next one: only when none has both does the
+// opening fail, for want of ports only if that is all that they lack.
 std::string NatSpec::out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const {
-  const auto is_out = [&](const std::string& reason, Range used, std::size_t limit) {
-    return used.surely >= limit || (used.at_most >= limit && seen.reason == reason);
-  };
-  for (const unsigned worker : {seen.home, seen.worker}) {
-    const auto workers = [&](const Flow& flow) { return flow.worker == worker; };
-    if (flows_.size() + swept_away_.size() >= settings_.flows &&
-        is_out("flow_table_full", how_many(workers), settings_.flows))
-      return "flow_table_full";
-  }
-  bool exhausted = true;
-  bool some_short = false;
   Tuple outer = inner;
   outer.network = mapping.subnet;
-  for (const Interface& interface : mapping.interfaces) {
-    outer.local = interface.address;
-    exhausted &= is_out("ports_exhausted", ports_in_use(outer), kPorts);
-    some_short |= short_of_ports(outer);
+  const bool some_short = some_short_of_ports(outer, mapping);
+  const std::string& reason = seen.reason;
+  bool all_lack_entries = true;
+  bool all_may_lack = true;
+  bool some_may_lack_so = reason == "port_search_failed" && some_short;
+  for (unsigned worker = 0; worker < settings_.workers; ++worker) {
+    all_lack_entries &= lacks_entry(mapping.tenant, worker, &Range::surely);
+    all_may_lack &= some_short || lacks_entry(mapping.tenant, worker, &Range::at_most);
+    if (reason == "flow_share_full" || reason == "flow_table_full")
+      some_may_lack_so |= lacks(reason, mapping.tenant, worker, &Range::at_most);
   }
+  if (some_may_lack_so && all_may_lack) return reason;
+  if (all_lack("flow_table_full", mapping.tenant, seen)) return "flow_table_full";
+  if (reason == "redirect_table_full" && redirects_are_full(mapping.tenant, seen.home) &&
+      (some_short || lacks_entry(mapping.tenant, seen.home, &Range::at_most)))
+    return reason;
+  if (all_lack_entries) return "flow_share_full or flow_table_full";
+  const bool exhausted = std::ranges::all_of(mapping.interfaces, [&](const Interface& interface) {
+    outer.local = interface.address;
+    const Range used = ports_in_use(outer);
+    return used.surely >= kPorts || (used.at_most >= kPorts && reason == "ports_exhausted");
+  });
   // Then ports of closed connections are taken, as far as they are come upon.
-  if (exhausted && !(seen.opened && inner.protocol == kTcp)) return "ports_exhausted";
-  if (some_short && seen.reason == "port_search_failed") return seen.reason;
-  if (some_short && seen.home != seen.worker && share_is_full(mapping.tenant, seen.worker, seen))
-    return "flow_share_full";
-  if (some_short && seen.home == seen.worker && seen.reason == "redirect_table_full" &&
-      redirects_are_full(mapping.tenant, seen.home))
-    return seen.reason;
-  return "";
+  return exhausted && !(seen.opened && inner.protocol == kTcp) ? "ports_exhausted" : "";
 }
 
 // A closed connection keeps its port from others for as long as there is another that they could have.
@@ -317,6 +321,16 @@ bool NatSpec::may_be_taken(const Flow& flow, const Mapping& mapping) const {
            outer.local = interface.address;
            return ports_in_use(outer).at_most >= kPorts;
          });
+}
+
+// The first worker from home on that has what it takes.
+std::string NatSpec::wrong_worker(const Flow& flow, const Mapping& mapping) const {
+  if (lacks_entry(flow.tenant, flow.worker, &Range::surely))
+    return "opening with another worker than " + std::to_string(flow.worker);
+  if (some_short_of_ports(flow.outer, mapping)) return "";
+  for (unsigned worker = flow.home; worker != flow.worker; worker = (worker + 1) % settings_.workers)
+    if (!lacks_entry(flow.tenant, worker, &Range::at_most)) return "opening with worker " + std::to_string(worker);
+  return "";
 }
 
 // A port is wrong when it is no interface's, when somebody has it towards that remote, or when the environment could
@@ -331,13 +345,7 @@ std::string NatSpec::wrong_choice(const Flow& flow, const Mapping& mapping) {
       return "opening with another port: that one is " + text_of(holder.local) + "'s";
     erase(holder);
   }
-  bool all_have_many = true;
-  for (const Interface& interface : mapping.interfaces) {
-    Tuple outer = flow.outer;
-    outer.local = interface.address;
-    all_have_many &= !short_of_ports(outer);
-  }
-  if (!all_have_many) return "";
+  if (some_short_of_ports(flow.outer, mapping)) return "";
   const auto [pair, first] = paired_.try_emplace({mapping.uid, flow.inner.local}, flow.interface);
   return pair->second == flow.interface ? "" : "opening on the environment's own interface " + pair->second.id;
 }

@@ -320,11 +320,14 @@ class NatSpec {
   bool may_open_now(unsigned tenant);
   bool may_come(const Arrival& arrival);
   bool too_many_flows(unsigned tenant, const Fate& seen) const;
-  bool share_is_full(unsigned tenant, unsigned worker, const Fate& seen) const;
+  bool lacks(const std::string& what, unsigned tenant, unsigned worker, std::size_t Range::*how) const;
+  bool lacks_entry(unsigned tenant, unsigned worker, std::size_t Range::*how) const;
+  bool all_lack(const std::string& what, unsigned tenant, const Fate& seen) const;
   bool redirects_are_full(unsigned tenant, unsigned worker) const;
   std::string out_of_something(const Tuple& inner, const Mapping& mapping, const Fate& seen) const;
   bool may_be_taken(const Flow& flow, const Mapping& mapping) const;
   std::string wrong_choice(const Flow& flow, const Mapping& mapping);
+  std::string wrong_worker(const Flow& flow, const Mapping& mapping) const;
   void count(const Arrival& arrival, const Fate& fate);
 
   bool stands(const Flow& flow) const;
@@ -335,6 +338,7 @@ class NatSpec {
   std::size_t ports_taken(const Tuple& outer) const;
   Range ports_in_use(const Tuple& outer) const;
   bool short_of_ports(const Tuple& outer) const;
+  bool some_short_of_ports(Tuple outer, const Mapping& mapping) const;
 
   Settings settings_;
   Table table_;

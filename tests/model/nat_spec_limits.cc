@@ -31,12 +31,27 @@ bool NatSpec::too_many_flows(unsigned tenant, const Fate& seen) const {
   return used.surely >= limit || (used.at_most >= limit && seen.reason == "tenant_flow_limit");
 }
 
-// Of what a worker has, a tenant has a share of which it is told; who is alone has all.
-bool NatSpec::share_is_full(unsigned tenant, unsigned worker, const Fate& seen) const {
-  if (settings_.flows_per_tenant == 0 || table_.tenants.size() < 2) return false;
-  const Range used = how_many([&](const Flow& flow) { return flow.tenant == tenant && flow.worker == worker; });
-  return used.surely >= settings_.flows_per_tenant ||
-         (used.at_most >= settings_.flows_per_tenant && seen.reason == "flow_share_full");
+// Whether a worker has no entry for another flow: surely, or at most. Of what it has, a tenant has a share; who is
+// alone has all.
+bool NatSpec::lacks(const std::string& what, unsigned tenant, unsigned worker, std::size_t Range::*how) const {
+  if (what == "flow_share_full") {
+    if (settings_.flows_per_tenant == 0 || table_.tenants.size() < 2) return false;
+    const Range used = how_many([&](const Flow& flow) { return flow.tenant == tenant && flow.worker == worker; });
+    return used.*how >= settings_.flows_per_tenant;
+  }
+  if (flows_.size() + swept_away_.size() < settings_.flows) return false;
+  return how_many([&](const Flow& flow) { return flow.worker == worker; }).*how >= settings_.flows;
+}
+
+bool NatSpec::lacks_entry(unsigned tenant, unsigned worker, std::size_t Range::*how) const {
+  return lacks("flow_share_full", tenant, worker, how) || lacks("flow_table_full", tenant, worker, how);
+}
+
+bool NatSpec::all_lack(const std::string& what, unsigned tenant, const Fate& seen) const {
+  const auto how = seen.reason == what ? &Range::at_most : &Range::surely;
+  for (unsigned worker = 0; worker < settings_.workers; ++worker)
+    if (!lacks(what, tenant, worker, how)) return false;
+  return true;
 }
 
 // What others own may have ended without a word of it yet: they may be.

@@ -158,6 +158,13 @@ bool NatSpec::short_of_ports(const Tuple& outer) const {
   return ports_taken(outer) * 2 * settings_.workers > kPorts;
 }
 
+bool NatSpec::some_short_of_ports(Tuple outer, const Mapping& mapping) const {
+  return std::ranges::any_of(mapping.interfaces, [&](const Interface& interface) {
+    outer.local = interface.address;
+    return short_of_ports(outer);
+  });
+}
+
 std::string text_of(const Arrival& arrival) {
   const std::string from = arrival.side == Side::kInside
                                ? "mapping " + std::to_string(arrival.way.mapping) + " by " + text_of(arrival.way.peer)

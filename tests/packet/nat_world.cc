@@ -240,7 +240,7 @@ void NatWorld::translate(std::uint16_t worker, const std::vector<std::shared_ptr
     const Packet& packet = delivery->packet;
     if (packet.verdict != Verdict::kHandedOver) continue;
     const bool passed = packet.pass.kind != PassKind::kAtHome;
-    hand_over(worker, passed ? packet.pass.to : delivery->home, delivery);
+    hand_over(worker, passed ? packet.passed_to : delivery->home, delivery);
   }
   let_fragments_go(worker);
 }
