@@ -79,6 +79,7 @@ int Telemetry::info(const char*, Answer& answer) {
   std::uint64_t redirects = 0;
   std::uint64_t remotes = 0;
   std::uint64_t port_bitmaps = 0;
+  std::uint64_t datagrams = 0;
   for (const auto& worker : dataplane_.workers()) {
     const Mailbox::Answer* account = ask(*worker, Mailbox::Question::kAccount, 0);
     if (account == nullptr) continue;
@@ -86,6 +87,7 @@ int Telemetry::info(const char*, Answer& answer) {
     redirects += account->redirects;
     remotes += account->remotes;
     port_bitmaps += account->port_bitmaps;
+    datagrams += account->datagrams;
   }
   answer.add("node", dataplane_.config().node)
       .add("dpdk", rte_version())
@@ -100,6 +102,7 @@ int Telemetry::info(const char*, Answer& answer) {
       .add("redirects", redirects)
       .add("remotes", remotes)
       .add("port_bitmaps", port_bitmaps)
+      .add("fragmented_datagrams", datagrams)
       .add("buffers_in_use", dataplane_.buffers_in_use())
       .add("milliseconds", dataplane_.clock().now());
   return 0;

@@ -27,6 +27,7 @@ class Mailbox {
     std::uint32_t redirects = 0;
     std::uint32_t remotes = 0;
     std::uint32_t port_bitmaps = 0;
+    std::uint32_t datagrams = 0;  ///< that come in fragments
     std::array<FlowView, kPage> flows{};
     std::array<Neighbour, kPage> neighbours{};
     std::size_t filled = 0;

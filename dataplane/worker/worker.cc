@@ -326,6 +326,7 @@ void Worker::answer_mailbox(Tick now) {
     answer.redirects = nat_->redirects();
     answer.remotes = nat_->remotes();
     answer.port_bitmaps = nat_->port_bitmaps();
+    answer.datagrams = gathering_->datagrams();
     answer.now = now;
     answer.filled = 0;
     answer.next = kNone;

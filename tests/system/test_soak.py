@@ -91,7 +91,7 @@ class Soak(test_dataplane.DataplaneTestCase):
         entries = {name: [entry for page in pages[PAGES * number:PAGES * (number + 1)] for entry in (page or {}).values()]
                    for number, name in enumerate(lists)}
         self.assertFalse(any(pages[PAGES * number - 1] for number in range(1, len(lists) + 1)), "there are more pages")
-        use = {name: info[name] for name in ("flows", "redirects", "remotes", "port_bitmaps")}
+        use = {name: info[name] for name in ("flows", "redirects", "remotes", "port_bitmaps", "fragmented_datagrams")}
         use["buffers"] = info["buffers_in_use"] - self.idle_buffers
         use["held"] = first["held"] + second["held"]
         use["next_hops"] = sum(neighbour["references"] for neighbour in entries["neighbours"] if neighbour["link"] == "subnet")
