@@ -111,7 +111,7 @@ def find(program):
         return "it does not come to an end"
     if done.returncode < 0:
         return f"it dies of signal {-done.returncode}"
-    said = re.search(r"^seed .*$", done.stdout, re.MULTILINE)
+    said = re.search(r"^(seed|C\+\+ exception) .*$", done.stdout, re.MULTILINE)
     if done.returncode == 0 or said is None:
         raise RuntimeError("is not found")
     return said.group(0)
