@@ -326,7 +326,7 @@ TEST(Quotas, let_a_vpc_have_250_interfaces_and_a_function_16_subnets_and_5_group
               200);
   }
   EXPECT_EQ(world.create("most", subnets, {groups.begin(), groups.begin() + 5}).status, 201);
-  for (int i = 0; i < 14; ++i) world.create("f" + std::to_string(i), subnets, {groups[i]});
+  for (std::size_t i = 0; i < 14; ++i) world.create("f" + std::to_string(i), subnets, {groups[i]});
   world.create("last", {subnets.begin(), subnets.begin() + 10}, {groups[14]});
   world.run();
   EXPECT_EQ(world.call("GET", "/hypernat/v1/status").body["Interfaces"], 250);
