@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
 import time
 
@@ -60,7 +61,10 @@ class SourcedProgram:
         return process
 
     def eal(self):
-        return [*self.pages.eal_arguments(self.prefix), "-d", str(BENCH / "hypernat-source.so")]
+        """The EAL loads from where nobody else may write; the project may lie below a folder where everybody may."""
+        safe = folders.dpdk_folder(self.folder)
+        safe.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return [*self.pages.eal_arguments(self.prefix), "-d", shutil.copy(BENCH / "hypernat-source.so", safe)]
 
     def measured(self):
         machine.wait_for("the source to have measured", self.result.exists, SECONDS, 0.2, watch=self.processes)
