@@ -87,6 +87,8 @@ class Bench:
             self.add_beside("peers", "peer", peer, flows, run, "cycles", said["cycles"])
             self.add_beside("peers", "peer opening", peer, flows, run, "cycles", [said["opening"]])
             self.add_beside("peers", "peer lost", peer, flows, run, "packets", [said["lost"]])
+            if "wrong" in said:
+                self.add_beside("peers", "peer wrong", peer, flows, run, "of a million", [said["wrong"]])
 
     def run_search(self, device, flows):
         """Two processes with a device between them."""

@@ -72,7 +72,7 @@ class SourcedProgram:
         if "error" in said:
             raise LabError(said["error"], "\n".join(process.evidence() for process in self.processes))
         return {"tsc_hz": said["tsc_hz"], "cycles": said["samples"], "opening": said["opening"],
-                "lost": max(0, said["received"] - said["sent"])}
+                "lost": max(0, said["received"] - said["sent"]), "wrong": said["wrong"] / said["checked"] * 1e6}
 
 
 def testpmd(folder, flows, windows, mode):

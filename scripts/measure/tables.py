@@ -110,10 +110,12 @@ def peers_table(figures, tsc_hz):
     for peer, flows in dict.fromkeys((figure["setting"], figure["flows"]) for figure in figures if figure["measure"] == "peer"):
         cycles, opened, lost = (median(runs_of(figures, measure, flows, peer).values())
                                 for measure in ("peer", "peer opening", "peer lost"))
+        wrong = list(runs_of(figures, "peer wrong", flows, peer).values())
         ours = median(runs_of(figures, "journey", flows, "plain outbound uniform").values())
         lines.append(f"{peer:<18}{count(flows):>8}{cycles:>9.0f}{tsc_hz / cycles / 1e6:>8.2f}{tsc_hz / opened / 1e6:>12.2f}"
-                     f"{lost:>10.0f}{ours:>9.0f}{cycles / ours:>8.1f}")
-    head = f"{'':<18}{'flows':>8}{'cycles':>9}{'Mpps':>8}{'M opened/s':>12}{'lost':>10}{'ours':>9}{'ratio':>8}"
+                     f"{lost:>10.0f}{(f'{median(wrong):.0f}' if wrong else '-'):>12}{ours:>9.0f}{cycles / ours:>8.1f}")
+    head = (f"{'':<18}{'flows':>8}{'cycles':>9}{'Mpps':>8}{'M opened/s':>12}{'lost':>10}{'wrong of 1 M':>14}"
+            f"{'ours':>7}{'ratio':>8}")
     return ["Peers, one core each, plain, outbound", "", head] + lines + [""] if lines else []
 
 

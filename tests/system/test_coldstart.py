@@ -11,11 +11,17 @@ import picture
 import topology
 
 COUNT = 12
+QUOTA = 30  # interfaces of a VPC
 ACCOUNT = "111122223333"
 SUBNET = f"/hypernat/v1/accounts/{ACCOUNT}/subnets/subnet-acme-a"
 
 
 class ColdStart(support.LabTestCase):
+    @classmethod
+    def prepare(cls):
+        cls.lab.control_changes = [(r"(mapping_reuse_after: .*)", rf"\1\ninterfaces_per_vpc: {QUOTA}")]
+        super().prepare()
+
     def begin(self, *arguments, target=topology.WEB):
         return self.lab.begin("coldstart", "acme-web", target, *arguments)
 
@@ -77,6 +83,14 @@ class ColdStart(support.LabTestCase):
         output, _ = self.finish(self.begin("--count", room + 5, "--provisioning", "0s", "--mode", "per-environment"))
         self.assertIn(f"per-environment: {room} of {room + 5} environments were answered", output)
         self.assertIn("5 x SubnetOutOfIPAddresses: subnet-acme-a (10.0.1.0/24) has no free address", output)
+        self.assert_nothing_is_left()
+
+    def test_names_what_fails_when_a_burst_outgrows_the_quota(self):
+        own = [one for one in self.lab.hypernat_json("interfaces")["Interfaces"] if "acme" in one["SubnetId"]]
+        room = QUOTA - len(own)
+        output, _ = self.finish(self.begin("--count", room + 4, "--provisioning", "0s", "--mode", "per-environment"))
+        self.assertIn(f"per-environment: {room} of {room + 4} environments were answered", output)
+        self.assertIn("4 x EniLimitExceeded: ", output)
         self.assert_nothing_is_left()
 
     def test_gives_everything_back_when_interrupted(self):
