@@ -32,7 +32,10 @@ DEVICES = tuple(OURS)
 
 
 class Pages:
-    """Hugepages for every process of a run: those that are free already, or borrowed ones; a file system in front."""
+    """Hugepages for every process of a run: borrowed ones or, where none can be, those that are free; a file system in front.
+
+    What is free need not stay so: it may be what somebody else has borrowed and not used yet.
+    """
 
     def __init__(self, folder, count):
         self.mount = folder / "hugetlbfs"
@@ -40,12 +43,12 @@ class Pages:
         self.loan = None
 
     def acquire(self):
-        if hugepages.free() < self.count:
-            self.loan = hugepages.Hugepages(self.count)
-            if not self.loan.reserve():
-                self.loan = None
-                raise LabError(f"two processes that share memory need {self.count} hugepages of 2 MiB, and this machine "
-                               f"has {hugepages.free()} to give")
+        loan = hugepages.Hugepages(self.count)
+        if loan.reserve():
+            self.loan = loan
+        elif hugepages.free() < self.count:
+            raise LabError(f"two processes that share memory need {self.count} hugepages of 2 MiB, and this machine "
+                           f"has {hugepages.free()} to give")
         self.mount.mkdir()
         machine.run("mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", self.mount)
 
