@@ -26,7 +26,7 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
   const bool another_way = comes_another_way(packet, flow);
   if (another_way && !may_come_another_way(packet)) return;
   if (swap16(packet.ip->total_length_be) > smallest_mtu &&
-      refuse_too_big(packet, tables->interfaces[flow.interface_slot].attachment, &flow, now))
+      refuse_too_big(packet, tables->interface_egress[flow.interface_slot].attachment, &flow, now))
     return;
   if (flow.protocol == Protocol::kTcp) {
     // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold, and it
@@ -99,7 +99,7 @@ void Nat::State::depart_inbound(Packet& packet, const Flow& flow) {
 // Of the narrower of the two attachments, whichever way the SYN goes: segments of both directions cross both. 0: any.
 std::uint16_t Nat::State::largest_mss(const Flow& flow) const {
   const std::uint16_t inside = options.attachments[flow.attachment].mss;
-  const std::uint16_t outside = options.attachments[tables->interfaces[flow.interface_slot].attachment].mss;
+  const std::uint16_t outside = options.attachments[tables->interface_egress[flow.interface_slot].attachment].mss;
   return inside == 0 || outside == 0 ? std::max(inside, outside) : std::min(inside, outside);
 }
 

@@ -123,7 +123,7 @@ struct Tables {
 
   /// Slot of the tenant whose segment it is: the mapping's inside, the subnet's outside.
   std::uint32_t tenant_of(Side side, std::uint32_t slot) const {
-    return side == Side::kInside ? mappings[slot].tenant : subnets[slot].tenant;
+    return side == Side::kInside ? mapping_tenants[slot] : subnets[slot].tenant;
   }
   /// The worker host whose tunnel ends at `address`, or null.
   const config::TunnelPeer* find_peer(Ipv4Address address) const;

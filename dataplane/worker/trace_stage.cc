@@ -88,7 +88,7 @@ void Worker::record(const Packet& packet, Instant at, TraceRecord& record) const
   if (packet.verdict == Verdict::kForward) read_rewritten(packet, record);
   if (egress.interface != kNone && egress.next_hop != kNone) {
     const Neighbour& neighbour = neighbours_[egress.next_hop];
-    record.out_attachment = tables_->interfaces[egress.interface].attachment;
+    record.out_attachment = tables_->interface_egress[egress.interface].attachment;
     record.next_hop = neighbour.address;
     record.next_hop_mac = neighbour.at.mac;
     record.tunnel_end = neighbour.at.vtep;
