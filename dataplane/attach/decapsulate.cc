@@ -273,7 +273,7 @@ Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Ingress& i
   const auto* vlan = bytes.take<VlanHeader>();
   carrier.ether_type = swap16(vlan->ether_type_be);
   carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
-  const std::uint32_t id = swap16(vlan->tci_be) & 0x0fffU;
+  const std::uint32_t id = vlan->id();
   return parse_in_segment(packet, *ingress.tagged, find_segment(*ingress.tagged, id, *ingress.tables), carrier, bytes,
                           ingress);
 }
@@ -381,7 +381,7 @@ HOT void fetch_interface(const Packet& packet, const Ingress& ingress) {
   std::uint32_t slot = ingress.plain_slot;
   if (tagged) {
     if (!bytes.has<VlanHeader>()) return;
-    slot = find_segment(*attachment, swap16(bytes.take<VlanHeader>()->tci_be) & 0x0fffU, *ingress.tables);
+    slot = find_segment(*attachment, bytes.take<VlanHeader>()->id(), *ingress.tables);
   } else if (ingress.is_tunnel) {
     constexpr std::uint32_t kOuter = sizeof(Ipv4Header) + sizeof(UdpHeader);
     constexpr std::uint32_t kTunnel = kOuter + kTunnelHeaderBytes + sizeof(EthernetHeader);

@@ -35,8 +35,8 @@ struct Ingress {
 };
 
 /// Every pending packet of a burst: it has `frame`, `length` and `port` set (receive) and gets all that parse sets.
-/// `ingress` by port. Fills in parsed[i] for packets[i], and returns how many of them
-/// are neither kPacket nor kDropped. Those that are not pending count as kDropped.
+/// `ingress` by port. Fills in parsed[i] for packets[i], and returns how many of them are neither kPacket nor kDropped.
+/// Those that are not pending count as kDropped.
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed);
 
 }  // namespace hypernat::dataplane

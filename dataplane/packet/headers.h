@@ -35,6 +35,8 @@ static_assert(sizeof(EthernetHeader) == 14);
 struct [[gnu::packed]] VlanHeader {
   std::uint16_t tci_be;
   std::uint16_t ether_type_be;
+
+  std::uint32_t id() const { return swap16(tci_be) & 0x0fffU; }
 };
 static_assert(sizeof(VlanHeader) == 4);
 

@@ -34,8 +34,9 @@ std::size_t allocated_bytes() {
 // signatures of his (flow/flow_hash.h). Buckets for overflow would cost as much memory as the flows' timers and
 // counters.
 std::uint32_t entries_for(std::uint32_t capacity) {
-  const std::uint32_t room = std::bit_ceil(std::max(capacity, 16U));
-  return capacity <= room / 5 * 4 ? std::max(capacity, 16U) : room + 1;
+  const std::uint32_t keys = std::max(capacity, 16U);
+  const std::uint32_t room = std::bit_ceil(keys);
+  return keys <= room / 5 * 4 ? keys : room + 1;
 }
 
 // Every key comes with its signature; nobody calls this.
