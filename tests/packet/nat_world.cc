@@ -367,15 +367,11 @@ Outcome NatWorld::inbound(std::uint32_t subnet, const craft::Datagram& datagram)
 }
 
 std::uint32_t NatWorld::open_flows() const {
-  std::uint32_t flows = 0;
-  for (const auto& nat : nats_) flows += nat->open_flows();
-  return flows;
+  return sum_of(nats_, &Nat::open_flows);
 }
 
 std::uint32_t NatWorld::redirects() const {
-  std::uint32_t redirects = 0;
-  for (const auto& nat : nats_) redirects += nat->redirects();
-  return redirects;
+  return sum_of(nats_, &Nat::redirects);
 }
 
 std::uint32_t NatWorld::tenant_slot(std::uint32_t number) const {

@@ -1,6 +1,7 @@
 // A packet on its way through a NatWorld. Private to it.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "tests/packet/nat_world.h"
@@ -33,5 +34,13 @@ struct NatWorld::Delivery {
   DatagramMark mark;
   std::uint16_t home = 0;  ///< of such a one
 };
+
+/// What one part of each worker counts, of all together.
+template <class Parts, class Count>
+std::uint32_t sum_of(const Parts& parts, Count count) {
+  std::uint32_t sum = 0;
+  for (const auto& part : parts) sum += std::invoke(count, *part);
+  return sum;
+}
 
 }  // namespace hypernat::dataplane

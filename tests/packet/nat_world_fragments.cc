@@ -17,15 +17,11 @@ std::uint16_t NatWorld::gatherer_of(const craft::Bytes& piece) const {
 }
 
 std::uint32_t NatWorld::datagrams() const {
-  std::uint32_t datagrams = 0;
-  for (const auto& gathering : gatherings_) datagrams += gathering->datagrams();
-  return datagrams;
+  return sum_of(gatherings_, &Gathering::datagrams);
 }
 
 std::uint32_t NatWorld::held_fragments() const {
-  std::uint32_t held = 0;
-  for (const auto& gathering : gatherings_) held += gathering->held();
-  return held;
+  return sum_of(gatherings_, &Gathering::held);
 }
 
 void NatWorld::gather(std::uint16_t worker, const std::shared_ptr<Delivery>& delivery) {
