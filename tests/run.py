@@ -36,7 +36,7 @@ SANITIZERS = {
         "folder": "build-asan",
         "compiler": "clang++",
         "options": [*QUICKLY, "-Db_sanitize=address,undefined"],
-        "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+        "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=10",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
         "suites": [],
@@ -51,6 +51,11 @@ SANITIZERS = {
         "suites": ["tsan"],
     },
 }
+
+
+# What packets run through is tested as it is optimised for users, too. The rest is not slow enough for that: its unit
+# tests run under the sanitizers, and all of it in the system tests.
+OPTIMISED = ["packets"]
 
 
 class Tally:
@@ -103,8 +108,7 @@ def build(folder, options=(), targets=(), compiler="g++", run=run_now):
     command = [ROOT / "scripts/build", folder, *options]
     if targets:
         command += ["--", *targets]
-    # lld links in a fifth of the time that GNU ld takes.
-    return run(command, {**os.environ, "CXX": compiler, "CXX_LD": "lld"})
+    return run(command, {**os.environ, "CXX": compiler})
 
 
 def introspect(folder, what):
@@ -125,12 +129,11 @@ def targets_of(folder, tests):
     return sorted(os.path.relpath(file, ROOT / folder) for file in files)
 
 
-def build_tests(folder, suites, options=(), compiler="g++", run=run_now):
-    """The test programs of some suites, of all when none is named. None when they did not build."""
+def build_tests(folder, suites, options=(), compiler="g++", run=run_now, others=()):
+    """The test programs of some suites, of all when none is named, and other targets. True when they built."""
     if not build(folder, options, ["build.ninja"], compiler, run):
-        return None
-    tests = [dict(test, folder=folder) for test in meson_tests(folder, suites)]
-    return tests if build(folder, options, targets_of(folder, tests), compiler, run) else None
+        return False
+    return build(folder, options, [*others, *targets_of(folder, meson_tests(folder, suites))], compiler, run)
 
 
 def run_tests(tally, kind, folder, suites, environment=None, wrapper=(), run=run_now):
@@ -251,28 +254,36 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def plain_suites(arguments):
+    """The suites of unit tests that run as users' compilers build them; empty: every one."""
+    return [] if arguments.kind == "unit" or arguments.long else OPTIMISED
+
+
 def run_plain(arguments, tally, started):
     """What is built as users have it."""
     if arguments.kind in ("all", "unit"):
         announce("unit tests", started)
-        run_tests(tally, "plain", "build", [])
+        run_tests(tally, "plain", "build", plain_suites(arguments))
     if arguments.kind in ("all", "system"):
         announce("system tests", started)
         run_system(tally, arguments, "build", "plain")
 
 
-def build_plain(kind):
-    """The whole and the benches for system tests, who start their programs; unit tests alone need theirs."""
-    if kind == "unit":
-        return build_tests("build", []) is not None
-    return build("build", targets=["all", "benches"])
+def build_plain(arguments):
+    """The programs and the benches for system tests, which start them; unit tests need only theirs."""
+    if arguments.kind == "unit":
+        return build_tests("build", plain_suites(arguments))
+    programs = ["programs", "test-tools", "benches"]
+    if arguments.kind == "system":
+        return build("build", targets=programs)
+    return build_tests("build", plain_suites(arguments), others=programs)
 
 
 def sanitize(name, started, run):
     """Builds and runs the unit tests under a sanitizer; returns their tally."""
     sanitizer, tally = SANITIZERS[name], Tally()
     announce(f"build with the {name} sanitizer", started)
-    if build_tests(sanitizer["folder"], sanitizer["suites"], sanitizer["options"], sanitizer["compiler"], run) is None:
+    if not build_tests(sanitizer["folder"], sanitizer["suites"], sanitizer["options"], sanitizer["compiler"], run):
         tally.add(failures=[f"unit tests ({name}): building {sanitizer['folder']}"])
         return tally
     announce(f"unit tests under the {name} sanitizer", started)
@@ -315,12 +326,12 @@ def run_long(arguments, tally, started):
     run_bench(tally)
     announce("system tests under the address sanitizer", started)
     sanitizer = SANITIZERS["address"]
-    if build(sanitizer["folder"], sanitizer["options"], compiler=sanitizer["compiler"]):
+    if build(sanitizer["folder"], sanitizer["options"], ["programs", "test-tools"], sanitizer["compiler"]):
         run_system(tally, arguments, sanitizer["folder"], "address", sanitizer["environment"])
     else:
         tally.add(failures=["system tests (address): building"])
     announce("unit tests built by clang", started)
-    if build("build-clang", compiler="clang++"):
+    if build_tests("build-clang", [], compiler="clang++"):
         run_tests(tally, "clang", "build-clang", [])
     else:
         tally.add(failures=["unit tests (clang): building build-clang"])
@@ -335,7 +346,7 @@ def run(arguments, tally, started):
     is_plain_built = False
     if kind in ("all", "unit", "system"):
         announce("build", started)
-        is_plain_built = build_plain(kind)
+        is_plain_built = build_plain(arguments)
         if not is_plain_built:
             tally.add(failures=["plain build"])
     ahead = RunAhead(sanitizer_jobs(started) if kind in ("all", "sanitizers") else {})
