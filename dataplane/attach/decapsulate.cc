@@ -1,9 +1,9 @@
 #include "dataplane/attach/decapsulate.h"
 
 #include <array>
-#include <cstring>
 
 #include "dataplane/attach/tunnel_header.h"
+#include "dataplane/attach/usual_frame.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/quote.h"
 
@@ -50,7 +50,6 @@ Parsed fail(Packet& packet, Drop reason) {
   return Parsed::kDropped;
 }
 
-constexpr std::uint8_t kUsualVersionIhl = 0x45;  // IPv4 without options
 constexpr std::uint8_t kOptionEnd = 0;
 constexpr std::uint8_t kOptionNoOperation = 1;
 constexpr std::uint8_t kOptionLooseSourceRoute = 131;
@@ -73,20 +72,9 @@ bool options_are_sound(const std::uint8_t* option, std::uint32_t left) {
   return true;
 }
 
-HOT std::uint32_t word_of(const Ipv4Header& ip, std::size_t number) {
-  std::uint32_t word = 0;
-  std::memcpy(&word, reinterpret_cast<const std::uint8_t*>(&ip) + 4 * number, sizeof word);
-  return word;
-}
-
-// Of the usual length it is five words, and no loop.
 HOT bool header_sum_holds(const Ipv4Header& ip, std::uint32_t length) {
-  if (length != sizeof ip) return sum_of({reinterpret_cast<const std::uint8_t*>(&ip), length}) == 0xffff;
-  std::uint64_t sum = std::uint64_t{word_of(ip, 0)} + word_of(ip, 1) + word_of(ip, 2) + word_of(ip, 3) + word_of(ip, 4);
-  sum = (sum >> 32) + (sum & 0xffffffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  return sum == 0xffff;
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&ip);
+  return length == sizeof ip ? usual_ip_sum_holds(bytes) : sum_of({bytes, length}) == 0xffff;
 }
 
 // The IPv4 header at the front of `bytes`, which is cut to the packet's total length; null: dropped.
@@ -354,7 +342,8 @@ HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const I
   return parse_in_segment(packet, *ingress.untagged, ingress.plain_slot, carrier, bytes, ingress);
 }
 
-HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
+// Apart from the short way, which it would crowd out of the registers.
+[[gnu::noinline]] Parsed parse_frame(Packet& packet, const Ingress& ingress) {
   Bytes bytes{packet.frame, packet.length};
   if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
   Carrier carrier{.ethernet = bytes.take<EthernetHeader>()};
@@ -368,6 +357,11 @@ HOT Parsed parse_frame(Packet& packet, const Ingress& ingress) {
     default:
       return fail(packet, Drop::unknown_ethertype);
   }
+}
+
+HOT Parsed parse(Packet& packet, const Ingress& ingress) {
+  if (ingress.usual.may_be && parse_usual_frame(packet, ingress)) return Parsed::kPacket;
+  return parse_frame(packet, ingress);
 }
 
 // Asks for the interface that a frame is for, by where a usual one has segment and destination: a wrong guess costs
@@ -409,6 +403,13 @@ Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, s
   is_tunnel = untagged != nullptr && untagged->is_tunnel();
   if (untagged == nullptr || is_tunnel) return;
   plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
+  const Ipv4Prefix& block = its_attachments.lambda_vpc();
+  usual = {.may_be = plain_slot != kNone,
+           .side = untagged->side,
+           .attachment = untagged->index,
+           .gateway_mac = its_attachments.gateway_mac(),
+           .block_be = block.address.network(),
+           .block_mask_be = swap32(block.host_mask())};
 }
 
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed) {
@@ -419,7 +420,7 @@ std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingr
   std::size_t others = 0;
   for (std::size_t i = 0; i < packets.size(); ++i) {
     Packet& packet = packets[i];
-    parsed[i] = packet.verdict == Verdict::kPending ? parse_frame(packet, ingress[packet.port]) : Parsed::kDropped;
+    parsed[i] = packet.verdict == Verdict::kPending ? parse(packet, ingress[packet.port]) : Parsed::kDropped;
     others += parsed[i] == Parsed::kArp || parsed[i] == Parsed::kFragment ? 1 : 0;
   }
   return others;

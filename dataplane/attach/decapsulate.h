@@ -32,6 +32,17 @@ struct Ingress {
   bool is_tunnel = false;                ///< `untagged` is one
   std::uint32_t plain_slot = kNone;      ///< mapping or subnet of a plain attachment's frames
   MacAddress port_mac;
+
+  /// What usual_frame.h compares a frame with.
+  struct Usual {
+    bool may_be = false;  ///< `untagged` is plain and has a segment
+    Side side = Side::kInside;
+    std::uint8_t attachment = 0;
+    MacAddress gateway_mac;
+    std::uint32_t block_be = 0;  ///< that senders inside are of
+    std::uint32_t block_mask_be = 0;
+  };
+  Usual usual;
 };
 
 /// Every pending packet of a burst: it has `frame`, `length` and `port` set (receive) and gets all that parse sets.

@@ -54,13 +54,13 @@ inline constexpr std::size_t kIdentifierOffset = 4;
 inline void rewrite_address_outbound(const Flow& flow, Ipv4Header& ip) {
   ip.src_be = flow.interface.network();
   --ip.ttl;
-  ip.checksum = adjust_checksum(ip.checksum, add_sums(flow.ip_delta, kTtlDelta));
+  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta, kTtlDelta);
 }
 
 inline void rewrite_address_inbound(const Flow& flow, Ipv4Header& ip) {
   ip.dst_be = flow.inside.network();
   --ip.ttl;
-  ip.checksum = adjust_checksum(ip.checksum, add_sums(reverse_delta(flow.ip_delta), kTtlDelta));
+  ip.checksum = adjust_checksum(ip.checksum, reverse_delta(flow.ip_delta), kTtlDelta);
 }
 
 /// Another identification, in network order.

@@ -35,6 +35,21 @@ inline std::uint16_t sum_of(std::span<const std::uint8_t> bytes) {
   return fold_sum(sum + rest);
 }
 
+/// Whether the 20 bytes of an IPv4 header without options, none of whose sums is zero, sum up as a right one's do.
+inline bool usual_ip_sum_holds(const std::uint8_t* header) {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  std::uint32_t third = 0;
+  std::memcpy(&first, header, sizeof first);
+  std::memcpy(&second, header + 8, sizeof second);
+  std::memcpy(&third, header + 16, sizeof third);
+  // One's complement: what is carried out comes in again, at 64 bits as at 16, whose sum is then the remainder.
+  std::uint64_t sum = 0;
+  sum += __builtin_add_overflow(first, second, &sum) ? 1 : 0;
+  sum += __builtin_add_overflow(sum, std::uint64_t{third}, &sum) ? 1 : 0;
+  return sum % 0xffff == 0;
+}
+
 constexpr std::uint16_t add_sums(std::uint32_t a, std::uint32_t b) {
   return fold_sum(std::uint64_t{a} + b);
 }
@@ -59,6 +74,13 @@ inline constexpr std::uint16_t kTtlDelta = 0xfffe;
 /// The checksum field after a change. RFC 1624, equation 3: right at both representations of zero.
 constexpr std::uint16_t adjust_checksum(std::uint16_t checksum, std::uint16_t delta) {
   std::uint32_t sum = static_cast<std::uint16_t>(~checksum) + std::uint32_t{delta};
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+/// After two of them.
+constexpr std::uint16_t adjust_checksum(std::uint16_t checksum, std::uint16_t one, std::uint16_t other) {
+  std::uint32_t sum = static_cast<std::uint16_t>(~checksum) + std::uint32_t{one} + other;
+  sum = (sum & 0xffff) + (sum >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(~sum);
 }

@@ -58,6 +58,7 @@ struct [[gnu::packed]] Ipv4Header {
   unsigned header_length() const { return (version_ihl & 0x0fU) * 4; }
 };
 static_assert(sizeof(Ipv4Header) == 20);
+inline constexpr std::uint8_t kUsualVersionIhl = 0x45;  ///< IPv4 without options
 inline constexpr std::uint16_t kIpv4DontFragment = 0x4000;
 inline constexpr std::uint16_t kIpv4MoreFragments = 0x2000;
 inline constexpr std::uint16_t kIpv4FragmentOffset = 0x1fff;

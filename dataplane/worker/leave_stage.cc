@@ -29,13 +29,37 @@ namespace hypernat::dataplane {
   return outgoing;
 }
 
+// Nearly every packet, where attachments are plain.
+[[gnu::always_inline]] inline bool Worker::forward_straight(const Packet& packet, rte_mbuf* mbuf) {
+  const Egress& egress = packet.egress;
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(packet.ip);
+  const std::uint16_t length = swap16(packet.ip->total_length_be);
+  if (egress.interface == kNone) {
+    return sender_.send_straight({.mbuf = mbuf,
+                                  .packet = bytes,
+                                  .length = length,
+                                  .attachment = egress.attachment,
+                                  .src = around_.attachments.gateway_mac(),
+                                  .dst = egress.environment_mac});
+  }
+  const InterfaceEgress& interface = tables_->interface_egress[egress.interface];
+  const Neighbour& next_hop = neighbours_[egress.next_hop];
+  return next_hop.usable() && sender_.send_straight({.mbuf = mbuf,
+                                                     .packet = bytes,
+                                                     .length = length,
+                                                     .attachment = interface.attachment,
+                                                     .src = interface.mac,
+                                                     .dst = next_hop.at.mac});
+}
+
 // The frame shrinks to the IPv4 packet: encapsulation before it and padding behind it are gone.
 [[gnu::always_inline]] inline Fate Worker::forward(const Packet& packet, rte_mbuf* mbuf, Tick now) {
+  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+  if (forward_straight(packet, mbuf)) return {.kind = Fate::Kind::kSent};
   mbuf->data_off =
       static_cast<std::uint16_t>(mbuf->data_off + (reinterpret_cast<const std::uint8_t*>(packet.ip) - packet.frame));
   mbuf->data_len = swap16(packet.ip->total_length_be);
   mbuf->pkt_len = mbuf->data_len;
-  mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
   Outgoing outgoing = outgoing_of(packet);
   outgoing.mbuf = mbuf;
   outgoing.speaker = Speaker::kTenant;

@@ -26,12 +26,24 @@ Sender::Sender(const Options& options, const Surroundings& around)
       pool_(around.pool),
       paths_(options.paths),
       buffers_(options.paths.size()),
+      straight_ways_(straight_ways()),
       underlay_(around.neighbours),
       held_({.capacity = options.held_packets,
              .per_neighbour = options.held_per_next_hop,
              .per_tenant = options.held_per_tenant,
              .neighbours = around.neighbours.capacity(),
              .tenants = options.tenants}) {}
+
+// A device that has bytes to fill in has to be told of every frame.
+std::vector<Sender::StraightWay> Sender::straight_ways() const {
+  std::vector<StraightWay> ways;
+  for (const Attachment& attachment : attachments_.all()) {
+    const bool open =
+        attachment.encapsulation == Encapsulation::kPlain && paths_[attachment.port].device_writes == DeviceWrites{};
+    ways.push_back({.open = open, .port = attachment.port, .mtu = attachment.mtu});
+  }
+  return ways;
+}
 
 Sender::~Sender() {
   while (const auto undelivered = next_undelivered()) rte_pktmbuf_free(undelivered->mbuf);

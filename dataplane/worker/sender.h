@@ -10,6 +10,7 @@
 #include <rte_ring.h>
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -53,6 +54,16 @@ class Sender {
     rte_mempool* pool;  ///< for what a packet is cut into
   };
 
+  /// An IPv4 packet in the frame that it came in: there is an Ethernet header's room before it.
+  struct Straight {
+    rte_mbuf* mbuf;
+    std::uint8_t* packet;
+    std::uint16_t length;
+    std::uint8_t attachment;
+    const MacAddress& src;
+    const MacAddress& dst;
+  };
+
   /// What is around it outlives the sender.
   Sender(const Options& options, const Surroundings& around);
   ~Sender();
@@ -66,6 +77,9 @@ class Sender {
   Fate send(Outgoing& outgoing, Tick now);
   /// The same, part of the caller: for the stage that nearly all packets leave by.
   [[gnu::always_inline]] Fate dispatch(Outgoing& outgoing, Tick now);
+  /// The short way out of an attachment that adds an Ethernet header and no more, for what fits it and whose next hop
+  /// is known. False: not here, and nothing was changed.
+  [[gnu::always_inline]] bool send_straight(const Straight& leaving);
   /// A frame that another worker has finished, for a queue of this one.
   void send_finished(std::uint16_t port, rte_mbuf* frame);
   /// Neighbours changed or time passed: sends or drops what need not wait any longer.
@@ -86,6 +100,14 @@ class Sender {
     std::uint16_t size = 0;
   };
 
+  // Of an attachment: where it leaves when it leaves straight.
+  struct StraightWay {
+    bool open = false;
+    std::uint16_t port = 0;
+    std::uint16_t mtu = 0;
+  };
+
+  std::vector<StraightWay> straight_ways() const;
   Fate cut(Outgoing& outgoing, Tick now);
   Fate wait(const Outgoing& outgoing, std::uint32_t neighbour, Tick now);
   void renumber(const Outgoing& outgoing);
@@ -105,7 +127,8 @@ class Sender {
   Identifications& identifications_;
   rte_mempool* pool_;
   std::vector<TransmitPath> paths_;
-  std::vector<Buffer> buffers_;  ///< by port
+  std::vector<Buffer> buffers_;             ///< by port
+  std::vector<StraightWay> straight_ways_;  ///< by attachment
   UnderlayHops underlay_;
   HeldPackets held_;
   Nat* nat_ = nullptr;
@@ -166,6 +189,23 @@ inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
   Buffer& buffer = buffers_[port];
   buffer.frames[buffer.size++] = frame;
   if (buffer.size == buffer.frames.size()) flush(port);
+}
+
+inline bool Sender::send_straight(const Straight& leaving) {
+  const StraightWay way = straight_ways_[leaving.attachment];
+  rte_mbuf* const mbuf = leaving.mbuf;
+  std::uint8_t* const frame = leaving.packet - sizeof(EthernetHeader);
+  if (!way.open || leaving.length > way.mtu) return false;
+  assert(frame >= mbuf->buf_addr);
+  auto* const header = reinterpret_cast<EthernetHeader*>(frame);
+  mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
+  mbuf->data_len = static_cast<std::uint16_t>(leaving.length + sizeof(EthernetHeader));
+  mbuf->pkt_len = mbuf->data_len;
+  header->dst = leaving.dst.bytes;
+  header->src = leaving.src.bytes;
+  header->ether_type_be = swap16(kEtherTypeIpv4);
+  push(way.port, mbuf);
+  return true;
 }
 
 }  // namespace hypernat::dataplane

@@ -165,6 +165,7 @@ class Worker {
   void flush_hand_over();
   void hear_reports();
   void send_reports();
+  bool forward_straight(const Packet& packet, rte_mbuf* mbuf);
   Fate forward(const Packet& packet, rte_mbuf* mbuf, Tick now);
   void answer(const Packet& packet, Tick now);
   Outgoing outgoing_of(const Packet& packet) const;

@@ -21,7 +21,7 @@ MUTANTS = [
     Mutant("the reply's sum goes the wrong way", "nat/rewrite.h",
            "adjust_l4(l4, flow.protocol, reverse_delta(flow.l4_delta));", "adjust_l4(l4, flow.protocol, flow.l4_delta);"),
     Mutant("the time to live stays as it is", "nat/rewrite.h",
-           "  --ip.ttl;\n  ip.checksum = adjust_checksum(ip.checksum, add_sums(flow.ip_delta, kTtlDelta));",
+           "  --ip.ttl;\n  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta, kTtlDelta);",
            "  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta);"),
     Mutant("an absent UDP checksum is adjusted", "nat/rewrite.h",
            "  if (protocol == Protocol::kUdp && checksum == 0) return;\n", ""),

@@ -73,6 +73,39 @@ TEST_F(CuttingJourney, WithoutFragmentationAllowedItIsNotCut) {
   EXPECT_EQ(dropped(world_, Drop::too_big), 1U);
 }
 
+// Where an Ethernet header is all that goes round a packet, both ways.
+TEST_F(CuttingJourney, WhatDoesNotFitAPlainAttachmentLeavesInPiecesToo) {
+  constexpr std::size_t kPlainMtu = 1500;
+  Datagram asked = request(kPlainMtu);
+  world_.arrive(kBench, to_gateway() / asked);
+  world_.arrive(kLan, to_interface(3) / craft::Arp{.operation = 2,
+                                                   .sender_mac = kServerMac,
+                                                   .sender = kServer,
+                                                   .target_mac = interface_mac(3),
+                                                   .target = "10.0.1.20"});
+  world_.run();
+  const auto whole_one = world_.sent_packets(kLan);
+  ASSERT_EQ(whole_one.size(), 1U);
+  const std::uint16_t port = craft::look_at(Bytes{whole_one[0].begin() + 14, whole_one[0].end()}).src_port;
+  const auto expect_pieces = [&](std::uint16_t sent_on, const Bytes& payload) {
+    std::vector<Bytes> pieces;
+    for (const Bytes& frame : world_.sent_packets(sent_on)) pieces.emplace_back(frame.begin() + 14, frame.end());
+    ASSERT_EQ(pieces.size(), 2U);
+    for (const Bytes& piece : pieces) EXPECT_LE(piece.size(), kPlainMtu);
+    const auto joined = craft::join(pieces);
+    ASSERT_TRUE(joined);
+    EXPECT_EQ((Bytes{joined->begin() + 28, joined->end()}), payload);
+  };
+  asked = request(kPlainMtu + 1);
+  world_.arrive(kBench, to_gateway() / asked);
+  world_.run();
+  expect_pieces(kLan, asked.payload);
+  const Datagram reply = of_length(Ip{.src = kServer, .dst = "10.0.1.20"} / Udp{.src = 53, .dst = port}, kPlainMtu + 1);
+  world_.arrive(kLan, to_interface(3) / reply);
+  world_.run();
+  expect_pieces(kBench, reply.payload);
+}
+
 // Inbound the identification is the remote's own, and only what has none gets one.
 TEST_F(CuttingJourney, TowardsAnEnvironmentTheIdentificationStays) {
   arrive(request(100).bytes());
