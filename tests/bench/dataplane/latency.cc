@@ -9,13 +9,43 @@
 #include "tests/bench/dataplane/journey.h"
 
 namespace hypernat::bench {
+namespace {
+
+constexpr std::uint32_t kTimedPackets = 1'000'000;
+
+double cycles_per_us() {
+  return static_cast<double>(rte_get_tsc_hz()) / 1e6;
+}
+
+// How late somebody is who does nothing but wait for the times at which packets are due: the machine's own pauses.
+std::vector<double> lateness_of_an_idle_loop(double interval) {
+  std::vector<double> late(kTimedPackets);
+  const std::uint64_t start = rte_rdtsc() + rte_get_tsc_hz() / 1000;
+  for (std::size_t i = 0; i < late.size(); ++i) {
+    const double due = static_cast<double>(start) + static_cast<double>(i) * interval;
+    double now = 0;
+    do now = static_cast<double>(rte_rdtsc());
+    while (now < due);
+    late[i] = (now - due) / cycles_per_us();
+  }
+  return late;
+}
+
+void add_quantiles(Report& report, std::uint32_t flows, const std::string& what, std::vector<double> late) {
+  for (const auto& [name, rank] : {std::pair{"p50", 0.5}, std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}})
+    report.add({.measure = "latency",
+                .setting = what + " " + name,
+                .flows = flows,
+                .unit = "us",
+                .samples = {quantile(late, rank)}});
+}
+
+}  // namespace
 
 void measure_latency(const World::Options& options, Report& report) {
   constexpr std::uint32_t kMeasuredPackets = 3'000'000;
-  constexpr std::uint32_t kTimedPackets = 1'000'000;
   World world(options);
   world.open(0, options.flows);
-  const double cycles_per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
   const std::vector<Draw> draws = world.draws(Side::kInside, world.uniform(kTimedPackets));
   MemoryPort& in = world.port(Side::kInside);
   in.offer(0, world.frame(Side::kInside), draws);
@@ -29,7 +59,7 @@ void measure_latency(const World::Options& options, Report& report) {
     const std::uint64_t start = rte_rdtsc() + rte_get_tsc_hz() / 1000;
     world.port(Side::kOutside).watch(0, [&](std::span<const std::uint8_t>) {
       const double due = static_cast<double>(start) + static_cast<double>(late.size()) * interval;
-      late.push_back((static_cast<double>(rte_rdtsc()) - due) / cycles_per_us);
+      late.push_back((static_cast<double>(rte_rdtsc()) - due) / cycles_per_us());
     });
     in.offer_once(0, world.frame(Side::kInside), draws);
     in.pace(0, start, interval);
@@ -37,13 +67,9 @@ void measure_latency(const World::Options& options, Report& report) {
     in.pause(0);
     world.port(Side::kOutside).unwatch(0);
     world.check_accounts();
-    for (const auto& [name, rank] : {std::pair{"p50", 0.5}, std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}}) {
-      report.add({.measure = "latency",
-                  .setting = std::to_string(share) + " % " + name,
-                  .flows = options.flows,
-                  .unit = "us",
-                  .samples = {quantile(late, rank)}});
-    }
+    const std::string load = std::to_string(share) + " %";
+    add_quantiles(report, options.flows, load, late);
+    add_quantiles(report, options.flows, load + " of an idle loop", lateness_of_an_idle_loop(interval));
   }
 }
 
