@@ -73,8 +73,8 @@ bool options_are_sound(const std::uint8_t* option, std::uint32_t left) {
 }
 
 HOT bool header_sum_holds(const Ipv4Header& ip, std::uint32_t length) {
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&ip);
-  return length == sizeof ip ? usual_ip_sum_holds(bytes) : sum_of({bytes, length}) == 0xffff;
+  return length == sizeof ip ? usual_ip_sum_holds(&ip)
+                             : sum_of({reinterpret_cast<const std::uint8_t*>(&ip), length}) == 0xffff;
 }
 
 // The IPv4 header at the front of `bytes`, which is cut to the packet's total length; null: dropped.
@@ -291,6 +291,13 @@ HOT Parsed parse_tunnel(Packet& packet, const Attachment& attachment, Ipv4Addres
     return fail(packet, Drop::unknown_tunnel_peer);
   }
   if (slot == kNone) return fail(packet, Drop::unknown_segment);
+  UsualWay usual = ingress.usual;
+  usual.slot = slot;
+  if (inside) usual.set_block(carrier.peer->block);
+  if (ingress.may_be_usual && parse_usual_frame(packet, bytes.at, bytes.left, usual, *ingress.tables)) {
+    packet.peer = source;
+    return Parsed::kPacket;
+  }
   if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
   carrier.ethernet = bytes.take<EthernetHeader>();
   carrier.ether_type = swap16(carrier.ethernet->ether_type_be);
@@ -343,7 +350,7 @@ HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const I
 }
 
 // Apart from the short way, which it would crowd out of the registers.
-[[gnu::noinline]] Parsed parse_frame(Packet& packet, const Ingress& ingress) {
+[[gnu::noinline, gnu::hot]] Parsed parse_frame(Packet& packet, const Ingress& ingress) {
   Bytes bytes{packet.frame, packet.length};
   if (!bytes.has<EthernetHeader>()) return fail(packet, Drop::truncated);
   Carrier carrier{.ethernet = bytes.take<EthernetHeader>()};
@@ -360,8 +367,9 @@ HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const I
 }
 
 HOT Parsed parse(Packet& packet, const Ingress& ingress) {
-  if (ingress.usual.may_be && parse_usual_frame(packet, ingress)) return Parsed::kPacket;
-  return parse_frame(packet, ingress);
+  const bool is_usual = ingress.may_be_usual && !ingress.is_tunnel &&
+                        parse_usual_frame(packet, packet.frame, packet.length, ingress.usual, *ingress.tables);
+  return is_usual ? Parsed::kPacket : parse_frame(packet, ingress);
 }
 
 // Asks for the interface that a frame is for, by where a usual one has segment and destination: a wrong guess costs
@@ -401,15 +409,17 @@ Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, s
       tagged(attachment_of(its_attachments, its_attachments.on_port(port).vlan)),
       port_mac(its_attachments.on_port(port).mac) {
   is_tunnel = untagged != nullptr && untagged->is_tunnel();
-  if (untagged == nullptr || is_tunnel) return;
+  if (untagged == nullptr) return;
+  usual.side = untagged->side;
+  usual.attachment = untagged->index;
+  usual.gateway_mac = its_attachments.gateway_mac();
+  usual.port_mac = is_tunnel ? usual.gateway_mac : port_mac;
+  usual.set_block(its_attachments.lambda_vpc());
+  may_be_usual = true;
+  if (is_tunnel) return;
   plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
-  const Ipv4Prefix& block = its_attachments.lambda_vpc();
-  usual = {.may_be = plain_slot != kNone,
-           .side = untagged->side,
-           .attachment = untagged->index,
-           .gateway_mac = its_attachments.gateway_mac(),
-           .block_be = block.address.network(),
-           .block_mask_be = swap32(block.host_mask())};
+  usual.slot = plain_slot;
+  may_be_usual = plain_slot != kNone;
 }
 
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed) {

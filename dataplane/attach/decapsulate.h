@@ -20,6 +20,22 @@ enum class Parsed : std::uint8_t {
   kDropped,   ///< the reason is in the packet
 };
 
+/// What usual_frame.h holds a frame against.
+struct UsualWay {
+  Side side = Side::kInside;
+  std::uint8_t attachment = 0;
+  std::uint32_t slot = kNone;  ///< of the segment
+  MacAddress gateway_mac;
+  MacAddress port_mac;         ///< stands for the gateway's, where there is no tunnel
+  std::uint32_t block_be = 0;  ///< that senders inside are of
+  std::uint32_t block_mask_be = 0;
+
+  void set_block(const Ipv4Prefix& block) {
+    block_be = block.address.network();
+    block_mask_be = swap32(block.host_mask());
+  }
+};
+
 /// What the frames of one port belong to, under the present tables: made for each generation, so that a packet finds
 /// what it would have to look up. Both outlive it.
 struct Ingress {
@@ -32,17 +48,9 @@ struct Ingress {
   bool is_tunnel = false;                ///< `untagged` is one
   std::uint32_t plain_slot = kNone;      ///< mapping or subnet of a plain attachment's frames
   MacAddress port_mac;
-
-  /// What usual_frame.h compares a frame with.
-  struct Usual {
-    bool may_be = false;  ///< `untagged` is plain and has a segment
-    Side side = Side::kInside;
-    std::uint8_t attachment = 0;
-    MacAddress gateway_mac;
-    std::uint32_t block_be = 0;  ///< that senders inside are of
-    std::uint32_t block_mask_be = 0;
-  };
-  Usual usual;
+  /// Of `untagged`, which is plain or a tunnel; the slot is `plain_slot`, a tunnel's block its peer's.
+  UsualWay usual;
+  bool may_be_usual = false;  ///< else every frame goes the long way
 };
 
 /// Every pending packet of a burst: it has `frame`, `length` and `port` set (receive) and gets all that parse sets.

@@ -55,7 +55,7 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, 
       .src_be = attachment.address.network(),
       .dst_be = headers.tunnel_end.network()};
   if (!device.has(DeviceWrites::kOuterChecksum)) {
-    ip.checksum = static_cast<std::uint16_t>(~sum_of({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+    ip.checksum = static_cast<std::uint16_t>(~fold_sum(usual_ip_sum(&ip)));
   }
   frame = prepend(ip, frame);
   return prepend(

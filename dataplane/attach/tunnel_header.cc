@@ -1,5 +1,6 @@
 #include "dataplane/attach/tunnel_header.h"
 
+#include <array>
 #include <cstring>
 
 namespace hypernat::dataplane {
@@ -28,15 +29,15 @@ void write_vni(std::uint32_t value, std::uint8_t (&vni)[3]) {
   vni[2] = static_cast<std::uint8_t>(value);
 }
 
-// RFC 7348 5. Reserved bits must be zero: extensions put there what changes the meaning of the rest.
+// RFC 7348 5, as two words: flags and reserved bits, the VNI and more of these. Reserved bits must be zero: extensions
+// put there what changes the meaning of the rest.
 TunnelHeader read_vxlan(std::span<const std::uint8_t> bytes) {
-  const auto vxlan = front<VxlanHeader>(bytes);
-  if (!vxlan) return refuse(Drop::truncated);
-  const auto& reserved = vxlan->reserved0;
-  if (vxlan->flags != kVxlanVniPresent || (reserved[0] | reserved[1] | reserved[2] | vxlan->reserved1) != 0) {
+  const auto words = front<std::array<std::uint32_t, 2>>(bytes);
+  if (!words) return refuse(Drop::truncated);
+  const std::uint32_t vni = swap32((*words)[1]);
+  if ((*words)[0] != swap32(std::uint32_t{kVxlanVniPresent} << 24) || (vni & 0xff) != 0)
     return refuse(Drop::bad_tunnel_header);
-  }
-  return {.vni = read_vni(vxlan->vni), .bytes = sizeof(VxlanHeader), .refused = std::nullopt};
+  return {.vni = vni >> 8, .bytes = sizeof(VxlanHeader), .refused = std::nullopt};
 }
 
 // RFC 8926 3.5: the options' lengths must add up, and none that this end has to understand may be there. It knows none.
@@ -86,10 +87,7 @@ std::uint8_t* prepend_tunnel_header(Encapsulation encapsulation, std::uint32_t v
     write_vni(vni, geneve.vni);
     return prepend(geneve, frame);
   }
-  VxlanHeader vxlan{};
-  vxlan.flags = kVxlanVniPresent;
-  write_vni(vni, vxlan.vni);
-  return prepend(vxlan, frame);
+  return prepend(std::array{swap32(std::uint32_t{kVxlanVniPresent} << 24), swap32(vni << 8)}, frame);
 }
 
 }  // namespace hypernat::dataplane

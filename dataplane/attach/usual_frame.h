@@ -1,12 +1,11 @@
-// The frames that nearly all are on a plain attachment, taken apart in as few steps as that allows: untagged, an IPv4
-// header without options, and all of a UDP datagram or a TCP segment behind it.
+// The frames that nearly all are, once a segment is known: untagged, an IPv4 header without options, and all of a UDP
+// datagram or a TCP segment behind it. They are taken apart in as few steps as that allows.
 //
 // It passes only what the long way of decapsulate.cc passes, with the very same result. What is unusual or wrong about
 // any other frame is for the long way to say.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "dataplane/attach/decapsulate.h"
 #include "dataplane/packet/checksum.h"
@@ -28,30 +27,29 @@ namespace hypernat::dataplane {
 
 /// Whether the frame comes from somebody who may send it, to whom it is for: the gateway inside, the interface outside.
 [[gnu::always_inline]] inline bool is_usual_way(const EthernetHeader& ethernet, const Ipv4Header& ip,
-                                                const Ingress& ingress) {
+                                                const UsualWay& way, const Tables& tables) {
   const MacAddress dst{ethernet.dst};
-  if (ingress.usual.side == Side::kInside) {
-    return (dst == ingress.usual.gateway_mac || dst == ingress.port_mac) &&
-           ((ip.src_be ^ ingress.usual.block_be) & ingress.usual.block_mask_be) == 0;
-  }
-  const InterfaceMap::Entry& interface = ingress.tables->interface_by_address.find(ingress.plain_slot, ip.dst());
+  if (way.side == Side::kInside)
+    return (dst == way.gateway_mac || dst == way.port_mac) && ((ip.src_be ^ way.block_be) & way.block_mask_be) == 0;
+  const InterfaceMap::Entry& interface = tables.interface_by_address.find(way.slot, ip.dst());
   return interface.slot != InterfaceMap::kMissing && dst == interface.mac;
 }
 
-/// Sets all that parse sets, or, when it says no, nothing. `packet` is as receive left it, and `ingress.usual.may_be`.
-[[gnu::always_inline]] inline bool parse_usual_frame(Packet& packet, const Ingress& ingress) {
+/// Sets all that parse sets but the tunnel peer; when it says no, nothing. `packet` is as receive left it, and the
+/// frame of `length` bytes is its own or the inner one of a tunnel that came this way.
+[[gnu::always_inline]] inline bool parse_usual_frame(Packet& packet, std::uint8_t* frame, std::uint32_t length,
+                                                     const UsualWay& way, const Tables& tables) {
   constexpr std::uint32_t kToIp = sizeof(EthernetHeader);
   constexpr std::uint32_t kToL4 = kToIp + sizeof(Ipv4Header);
-  if (packet.length < kToL4 + sizeof(TcpHeader)) return false;
-  std::uint8_t* const frame = packet.frame;
+  if (length < kToL4 + sizeof(TcpHeader)) return false;
   const auto& ethernet = *reinterpret_cast<const EthernetHeader*>(frame);
   auto* const ip = reinterpret_cast<Ipv4Header*>(frame + kToIp);
   std::uint8_t* const l4 = frame + kToL4;
   const std::uint32_t total_length = swap16(ip->total_length_be);
   if (ethernet.ether_type_be != swap16(kEtherTypeIpv4) || ip->version_ihl != kUsualVersionIhl ||
       (ip->fragment_be & swap16(kIpv4MoreFragments | kIpv4FragmentOffset)) != 0 || total_length < sizeof(Ipv4Header) ||
-      total_length > packet.length - kToIp || (ethernet.src[0] & 1) != 0 || !usual_ip_sum_holds(frame + kToIp) ||
-      !is_usual_way(ethernet, *ip, ingress))
+      total_length > length - kToIp || (ethernet.src[0] & 1) != 0 || !usual_ip_sum_holds(ip) ||
+      !is_usual_way(ethernet, *ip, way, tables))
     return false;
   const std::uint32_t l4_length = total_length - static_cast<std::uint32_t>(sizeof(Ipv4Header));
   const std::uint8_t protocol = ip->protocol;
@@ -60,7 +58,7 @@ namespace hypernat::dataplane {
   const auto& ports = *reinterpret_cast<const UdpHeader*>(l4);  // TCP has them in the same place
   packet.ip = ip;
   packet.l4 = l4;
-  packet.slot = ingress.plain_slot;
+  packet.slot = way.slot;
   const Ipv4Address src = ip->src();
   const Ipv4Address dst = ip->dst();
   packet.src = src;
@@ -68,8 +66,8 @@ namespace hypernat::dataplane {
   packet.src_port = L4Port::from_network(ports.src_be);
   packet.dst_port = L4Port::from_network(ports.dst_be);
   packet.l4_length = static_cast<std::uint16_t>(l4_length);
-  packet.side = ingress.usual.side;
-  packet.attachment = ingress.usual.attachment;
+  packet.side = way.side;
+  packet.attachment = way.attachment;
   packet.protocol = static_cast<Protocol>(protocol);
   packet.tcp_flags = tcp_flags;
   packet.environment_mac = MacAddress{ethernet.src};

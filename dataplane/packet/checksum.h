@@ -35,19 +35,25 @@ inline std::uint16_t sum_of(std::span<const std::uint8_t> bytes) {
   return fold_sum(sum + rest);
 }
 
-/// Whether the 20 bytes of an IPv4 header without options, none of whose sums is zero, sum up as a right one's do.
-inline bool usual_ip_sum_holds(const std::uint8_t* header) {
+/// One's complement sum, not yet folded, of the 20 bytes of an IPv4 header without options. What is carried out comes
+/// in again, at 64 bits as at 16: the folded sum is the remainder by 0xffff, which stands for zero.
+[[gnu::always_inline]] inline std::uint64_t usual_ip_sum(const void* header) {
+  const auto* const bytes = static_cast<const std::uint8_t*>(header);
   std::uint64_t first = 0;
   std::uint64_t second = 0;
   std::uint32_t third = 0;
-  std::memcpy(&first, header, sizeof first);
-  std::memcpy(&second, header + 8, sizeof second);
-  std::memcpy(&third, header + 16, sizeof third);
-  // One's complement: what is carried out comes in again, at 64 bits as at 16, whose sum is then the remainder.
+  std::memcpy(&first, bytes, sizeof first);
+  std::memcpy(&second, bytes + 8, sizeof second);
+  std::memcpy(&third, bytes + 16, sizeof third);
   std::uint64_t sum = 0;
   sum += __builtin_add_overflow(first, second, &sum) ? 1 : 0;
   sum += __builtin_add_overflow(sum, std::uint64_t{third}, &sum) ? 1 : 0;
-  return sum % 0xffff == 0;
+  return sum;
+}
+
+/// Whether such a header, which is not all zero, has the checksum that it must have.
+[[gnu::always_inline]] inline bool usual_ip_sum_holds(const void* header) {
+  return usual_ip_sum(header) % 0xffff == 0;
 }
 
 constexpr std::uint16_t add_sums(std::uint32_t a, std::uint32_t b) {
