@@ -49,7 +49,8 @@ class Bench:
         memory = "--in-memory" if self.huge else "--no-huge --no-shconf -m 6000"
         return f"{memory} --lcores {lcores}"
 
-    def run(self, name, *arguments, lcores=None):
+    def run(self, name, *arguments, lcores=None, run=None):
+        """Measures what the program does in one go; `run` says which of several goes this is."""
         lcores = lcores or f"0@{self.cpus[-1]}"
         command = [PROGRAM, "--eal", self.eal(lcores), name, *map(str, arguments)]
         print(f"  {name} {' '.join(map(str, arguments))}", file=sys.stderr, flush=True)
@@ -59,7 +60,13 @@ class Bench:
         answer = json.loads(done.stdout)
         self.tsc_hz = answer["tsc_hz"]
         for figure in answer["figures"]:
-            self.figures.append({**figure, "arguments": list(map(str, arguments)), "command": name})
+            self.figures.append({**figure, "run": figure["run"] if run is None else run,
+                                 "arguments": list(map(str, arguments)), "command": name})
+
+    def run_often(self, name, *arguments):
+        """What the program measures once, as often as everything else."""
+        for run in range(self.runs):
+            self.run(name, *arguments, run=run)
 
     def run_beside(self, script, *arguments):
         """What a script that starts programs beside this one says. None when it could not measure, which is noted."""
@@ -112,14 +119,14 @@ def journey(bench, sizes):
 
 
 def opening(bench, sizes):
-    bench.run("opening", "--flows", MILLION, "--standing", 0)
-    bench.run("opening", "--flows", MILLION, "--standing", 0, "--protocol", "tcp")
-    bench.run("opening", "--standing", MILLION)
+    bench.run_often("opening", "--flows", MILLION, "--standing", 0)
+    bench.run_often("opening", "--flows", MILLION, "--standing", 0, "--protocol", "tcp")
+    bench.run_often("opening", "--standing", MILLION)
     if max(sizes) > MILLION:
-        bench.run("opening", "--standing", 9 * MILLION)
-    bench.run("last-ports")
-    bench.run("connections", "--flows", 262_144)
-    bench.run("expiry", "--flows", MILLION)
+        bench.run_often("opening", "--standing", 9 * MILLION)
+    bench.run_often("last-ports")
+    bench.run_often("connections", "--flows", 262_144)
+    bench.run_often("expiry", "--flows", MILLION)
 
 
 def stages(bench, sizes):
@@ -129,7 +136,7 @@ def stages(bench, sizes):
 
 def latency(bench, sizes):
     for flows in sizes[1:3]:
-        bench.run("latency", "--flows", flows)
+        bench.run_often("latency", "--flows", flows)
 
 
 def scale(bench, sizes):

@@ -17,6 +17,7 @@ import enter
 import machine
 
 SCRIPTS = pair.ROOT / "scripts/pktgen"
+PAGES = 1536  # of 2 MiB; Pktgen prepares that many packets
 NAMED = ("sweep", "range", "latency")
 
 
@@ -62,7 +63,7 @@ def watch(pktgen, devices, report, limit):
 def run(arguments, folder):
     script = lua_file(arguments.script)
     report, log = folder / "report.txt", folder / "pktgen.log"
-    with pair.Pair(folder, arguments.device) as devices:
+    with pair.Pair(folder, arguments.device, pages=PAGES) as devices:
         devices.publish((SCRIPTS / "table.yaml").read_text(encoding="utf-8"))
         devices.start()
         print(f"data plane on {arguments.device}, worker on CPU {devices.cpus.worker}; Pktgen on CPUs {devices.cpus.peer[:2]}",

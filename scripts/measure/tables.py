@@ -73,17 +73,31 @@ def journey_table(figures, tsc_hz):
     return lines + [""]
 
 
+def settings_of(figures, measures):
+    """(measure, setting, flows) of the figures that are meant, in their order."""
+    return dict.fromkeys((figure["measure"], figure["setting"], figure["flows"]) for figure in figures
+                         if figure["measure"] in measures)
+
+
 def opening_table(figures, tsc_hz):
     lines = []
-    for figure in figures:
-        if figure["measure"] == "opening":
-            floors = [other["value"] for other in figures if other["measure"] == "floor" and other["flows"] == figure["flows"]
-                      and other["setting"] == f"opening {figure['setting']}"]
-            net = figure["value"] - median(floors)
-            lines.append(f"{figure['setting']:<28}{count(figure['flows']):>10} there {net:>9.0f} cycles {tsc_hz / net / 1e6:>7.2f} M/s")
-        elif figure["measure"] in ("one remote", "connection"):
-            lines.append(f"{figure['measure'] + ', ' + figure['setting']:<44} {figure['value']:>9.0f} cycles")
-    return ["New flows, one core", ""] + lines + [""] if lines else []
+    for measure, setting, flows in settings_of(figures, ["opening", "one remote", "connection"]):
+        cycles = runs_of(figures, measure, flows, setting)
+        if measure == "opening":
+            floors = runs_of(figures, "floor", flows, f"opening {setting}")
+            net = median(value - floors[run] for run, value in cycles.items())
+            lines.append(f"{setting:<28}{count(flows):>10} there {net:>9.0f} cycles {tsc_hz / net / 1e6:>7.2f} M/s")
+        else:
+            lines.append(f"{measure + ', ' + setting:<44} {median(cycles.values()):>9.0f} cycles")
+    return ["New flows, one core", ""] + lines + last_ports_line(figures) + [""] if lines else []
+
+
+def last_ports_line(figures):
+    first, last = ({figure["run"]: figure["value"] for figure in figures
+                    if (figure["measure"], figure["setting"]) == ("one remote", f"{which} hundredth")}
+                   for which in ("first", "last"))
+    ratios = [last[run] / value for run, value in first.items()]
+    return [f"{'one remote, the last against the first':<44} {median(ratios):>9.2f} times"] if ratios else []
 
 
 def stage_table(figures):
@@ -120,9 +134,27 @@ def peers_table(figures, tsc_hz):
 
 
 def plain_table(figures, measures, title):
-    lines = [f"{figure['measure']:<14}{figure['setting']:<34}{count(figure['flows']):>10} {figure['value']:>12.2f} {figure['unit']}"
-             for figure in figures if figure["measure"] in measures]
+    lines = []
+    for measure, setting, flows in settings_of(figures, measures):
+        units = {figure["unit"] for figure in figures if (figure["measure"], figure["setting"]) == (measure, setting)}
+        value = median(runs_of(figures, measure, flows, setting).values())
+        lines.append(f"{measure:<14}{setting:<34}{count(flows):>10} {value:>12.2f} {' '.join(units)}")
     return [title, ""] + lines + [""] if lines else []
+
+
+def workers_table(figures):
+    """And what two do against one, run for run: the data plane, and the bare tables on the same cores."""
+    lines = plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
+    for suffix in ("", ", one queue"):
+        rates = {(measure, workers): runs_of(figures, measure, flows, setting)
+                 for measure, setting, flows in settings_of(figures, ["physics rate", "rate"])
+                 for workers in ("1 worker", "2 workers") if setting == workers + suffix}
+        if not rates:
+            continue
+        ours, bare = (median(rates[measure, "2 workers"][run] / one for run, one in rates[measure, "1 worker"].items())
+                      for measure in ("rate", "physics rate"))
+        lines.insert(-1, f"two workers{suffix}: {ours:.2f} times one; bare tables {bare:.2f} times")
+    return lines
 
 
 def text(figures, about):
@@ -135,7 +167,7 @@ def text(figures, about):
     lines += plain_table(figures, ["expiry"], "A million flows expire while others are forwarded")
     lines += plain_table(figures, ["latency"], "Added latency, from the time a packet was due")
     lines += plain_table(figures, ["memory"], "Memory, all in")
-    lines += plain_table(figures, ["physics rate", "rate", "handed over"], "Workers")
+    lines += workers_table(figures)
     lines += plain_table(figures, ["alone", "flood packet", "rate left"],
                          "One tenant's flood beside as many packets of another's open flows, the NAT alone")
     lines += plain_table(figures, ["reload"], "The table is replaced while packets are forwarded (flows: mappings)")

@@ -57,7 +57,8 @@ struct MemoryPort::Queue {
   std::size_t next = 0;
   std::uint64_t left = 0;
   bool is_paced = false;
-  double due = 0;
+  std::uint64_t paced_from = 0;
+  std::uint64_t paced = 0;  // packets since then
   double interval = 0;
 
   std::vector<craft::Bytes> frames;  // as they are, before any draws
@@ -128,7 +129,9 @@ void MemoryPort::Queue::build(rte_mbuf& mbuf, const Draw& draw) const {
 
 std::uint16_t MemoryPort::Queue::due_by_now(std::uint16_t most) const {
   if (!is_paced) return most;
-  const double late = static_cast<double>(rte_rdtsc()) - due;
+  const auto since = static_cast<std::int64_t>(rte_rdtsc() - paced_from);
+  // From the beginning each time: what is lost in adding up so many intervals would be microseconds.
+  const double late = static_cast<double>(since) - static_cast<double>(paced) * interval;
   if (late < 0) return 0;
   return static_cast<std::uint16_t>(std::min<double>(most, late / interval + 1));
 }
@@ -220,7 +223,8 @@ void MemoryPort::offer_frames(std::uint16_t queue, std::vector<craft::Bytes> fra
 void MemoryPort::pace(std::uint16_t number, std::uint64_t start, double interval) {
   Queue& queue = *queues_[number];
   queue.is_paced = true;
-  queue.due = static_cast<double>(start);
+  queue.paced_from = start;
+  queue.paced = 0;
   queue.interval = interval;
 }
 
@@ -252,7 +256,7 @@ std::uint16_t MemoryPort::fill(std::uint16_t, std::uint16_t, rte_mbuf** mbufs, s
     if (++queue.next == queue.draws.size()) queue.next = 0;
   }
   if (queue.left != kForEver) queue.left -= wanted;
-  if (queue.is_paced) queue.due += wanted * queue.interval;
+  queue.paced += wanted;
   if (wanted < count) rte_pktmbuf_free_bulk(mbufs + wanted, count - wanted);
   return wanted;
 }
