@@ -265,7 +265,7 @@ void Nat::State::free_flow(std::uint32_t number) {
   release_flow(cold.tenant_slot);
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.flows_open.set(counters.flows_open.read() - 1);
-  if (counters.flows_open.read() == 0) counters.fullest_remote.set(0);
+  if (counters.flows_open.read() == 0) remote_use.forget(flow.interface_slot);
   give_entry_back(number);
 }
 

@@ -47,8 +47,11 @@ class RemoteUse {
   void remove(const RemoteKey& key);
   /// Looks at `steps` places, so that fullest_remote comes down again within a round of the table.
   void refresh(std::uint32_t steps);
-  /// An interface slot that got a new interface.
-  void forget(std::uint32_t interface_slot) { rounds_[interface_slot] = {}; }
+  /// Of an interface slot that has no flow, or got a new interface: nor had it any.
+  void forget(std::uint32_t interface_slot) {
+    rounds_[interface_slot] = {};
+    interfaces_[interface_slot].fullest_remote.set(0);
+  }
 
   std::uint32_t size() const { return used_; }
 

@@ -246,5 +246,17 @@ TEST(PortUse, is_that_of_the_fullest_remote_and_comes_down_again) {
   EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 0U);
 }
 
+TEST(PortUse, is_never_more_again_than_the_flows_that_there_are) {
+  NatWorld world({.flows = 2000, .timeouts = {.udp = 10'000}});
+  for (std::uint32_t n = 0; n < 500; ++n) world.outbound(nth(n));
+  world.pass(11'000);
+  ASSERT_EQ(world.open_flows(), 0U);
+  world.outbound(nth(0));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(world.interface_counter("eni-1", &InterfaceCounters::fullest_remote), 1U);
+    world.pass(1);
+  }
+}
+
 }  // namespace
 }  // namespace hypernat::dataplane
