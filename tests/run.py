@@ -53,8 +53,8 @@ SANITIZERS = {
 }
 
 
-# What packets run through is tested as it is optimised for users, too. The rest is not slow enough for that: its unit
-# tests run under the sanitizers, and all of it in the system tests.
+# What packets run through is also tested as it is optimised for users; of everything else the unit tests run under the
+# sanitizers, and all of it in the system tests.
 OPTIMISED = ["packets"]
 
 
