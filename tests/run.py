@@ -36,7 +36,8 @@ SANITIZERS = {
         "folder": "build-asan",
         "compiler": "clang++",
         "options": [*QUICKLY, "-Db_sanitize=address,undefined"],
-        "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=10",
+        "environment": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=10:"
+                                        "quarantine_size_mb=64",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
         "wrapper": [],
         "suites": [],

@@ -127,6 +127,7 @@ def opening(bench, sizes):
     bench.run_often("last-ports")
     bench.run_often("connections", "--flows", 262_144)
     bench.run_often("expiry", "--flows", MILLION)
+    bench.run_often("closing", "--flows", MILLION)
 
 
 def stages(bench, sizes):

@@ -164,7 +164,8 @@ def text(figures, about):
     lines += journey_table(figures, about["tsc_hz"])
     lines += stage_table(figures)
     lines += opening_table(figures, about["tsc_hz"])
-    lines += plain_table(figures, ["expiry"], "A million flows expire while others are forwarded")
+    lines += plain_table(figures, ["expiry", "closing"],
+                         "A million flows expire, or are closed with their mappings, while others are forwarded")
     lines += plain_table(figures, ["latency"], "Added latency, from the time a packet was due")
     lines += plain_table(figures, ["memory"], "Memory, all in")
     lines += workers_table(figures)

@@ -54,6 +54,10 @@ void check(World& world, Side side) {
 
 }  // namespace
 
+double cycles_per_us() {
+  return static_cast<double>(rte_get_tsc_hz()) / 1e6;
+}
+
 std::vector<double> cycles_of_rounds(World& world, std::uint32_t packets) {
   std::vector<double> samples;
   for (std::uint32_t done = 0; done < packets;) {

@@ -26,6 +26,8 @@ void measure_stages(const JourneyPlan& plan, Report& report);
 
 /// Cycles per packet of rounds of worker 0, in samples of 65,536 packets each, until `packets` have gone through.
 std::vector<double> cycles_of_rounds(World& world, std::uint32_t packets);
+/// Of the TSC.
+double cycles_per_us();
 /// The same frames from port to port with nothing in between.
 std::vector<double> cycles_of_floor(World& world, Side side, std::uint32_t packets);
 

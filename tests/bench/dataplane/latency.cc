@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::uint32_t kTimedPackets = 1'000'000;
 
-double cycles_per_us() {
-  return static_cast<double>(rte_get_tsc_hz()) / 1e6;
-}
-
 // How late somebody is who does nothing but wait for the times at which packets are due: the machine's own pauses.
 std::vector<double> lateness_of_an_idle_loop(double interval) {
   std::vector<double> late(kTimedPackets);

@@ -65,6 +65,8 @@ int run(int count, char** arguments) {
   measures["connections"] = [&](Report& report) { measure_connections(world, report); };
   command("expiry", "flows that expire while others are forwarded");
   measures["expiry"] = [&](Report& report) { measure_expiry(world, report); };
+  command("closing", "flows that are closed with their mappings while others are forwarded");
+  measures["closing"] = [&](Report& report) { measure_closing(world, report); };
   command("latency", "added latency at shares of the full rate");
   measures["latency"] = [&](Report& report) { measure_latency(world, report); };
   command("memory", "bytes for a flow");

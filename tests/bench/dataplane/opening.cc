@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -38,6 +39,52 @@ std::vector<double> cycles_of_openings(World& world, const FrameTemplate& frame,
   world.check_accounts();
   if (world.worker().nat().open_flows() != before_all + draws.size()) throw std::runtime_error("a flow did not open");
   return samples;
+}
+
+constexpr std::uint32_t kKept = 65'536;
+constexpr std::uint32_t kMostRounds = 4'000'000;
+
+// Microseconds that each round takes, as long as `another` goes one on.
+std::vector<double> lengths_of_rounds(const std::function<bool()>& another) {
+  std::vector<double> lengths;
+  std::uint64_t before = rte_rdtsc();
+  while (lengths.size() < kMostRounds && another()) {
+    const std::uint64_t after = rte_rdtsc();
+    lengths.push_back(static_cast<double>(after - before) / cycles_per_us());
+    before = after;
+  }
+  return lengths;
+}
+
+// Forwards from `start` on until hardly more flows are open than are kept; then an idle loop of as many rounds, and as
+// long ones, tells what pauses the machine itself makes.
+void go_down(World& world, Tick start, const std::string& measure, Report& report) {
+  const dataplane::Clock clock;
+  std::uint32_t left = world.options().flows;
+  std::uint32_t looks = 0;
+  const auto lengths = lengths_of_rounds([&] {
+    world.now = start + clock.now();
+    world.worker().step(world.now);
+    if (++looks % 1024 == 0) left = world.worker().nat().open_flows();
+    return left > kKept + 4096;
+  });
+  world.port(Side::kInside).pause(0);
+  if (left > kKept + 4096) throw std::runtime_error("flows did not go in " + std::to_string(kMostRounds) + " rounds");
+  world.check_accounts();
+  const auto idle_round = static_cast<std::uint64_t>(quantile(lengths, 0.5) * cycles_per_us());
+  std::uint32_t idle = 0;
+  const auto gaps = lengths_of_rounds([&] {
+    const std::uint64_t until = rte_rdtsc() + idle_round;
+    while (rte_rdtsc() < until) rte_pause();
+    return ++idle < lengths.size();
+  });
+  for (const auto& [name, values] : {std::pair{"round", &lengths}, std::pair{"idle loop", &gaps}})
+    for (const auto& [rank_name, rank] : {std::pair{" p50", 0.5}, std::pair{" p99.99", 0.9999}, std::pair{" max", 1.0}})
+      report.add({.measure = measure,
+                  .setting = std::string(name) + rank_name,
+                  .flows = world.options().flows,
+                  .unit = "us",
+                  .samples = {quantile(*values, rank)}});
 }
 
 }  // namespace
@@ -132,54 +179,31 @@ void measure_connections(const World::Options& options, Report& report) {
 }
 
 void measure_expiry(const World::Options& options, Report& report) {
-  constexpr std::uint32_t kKept = 65'536;
-  constexpr std::uint32_t kMost = 4'000'000;  // rounds
   World world(options);
   world.open(0, options.flows);
-  const double cycles_per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
   const std::vector<Draw> draws = world.openings(0, kKept);  // of flows that are open: they are kept alive
   world.port(Side::kInside).offer(0, world.frame(Side::kInside), draws);
-  const auto rounds = [&](auto&& another) {
-    std::vector<double> lengths;
-    std::uint64_t before = rte_rdtsc();
-    while (lengths.size() < kMost && another()) {
-      const std::uint64_t after = rte_rdtsc();
-      lengths.push_back(static_cast<double>(after - before) / cycles_per_us);
-      before = after;
-    }
-    return lengths;
-  };
-  const dataplane::Clock clock;
-  const Tick start = world.now;
-  // The flows were last seen at `start`. Kept ones are refreshed all the while; the others go when their time is up.
-  const Tick soon = start + options.timeouts.udp - 200;
-  std::uint32_t left = options.flows;
-  std::uint32_t looks = 0;
-  const auto lengths = rounds([&] {
-    world.now = soon + clock.now();
-    world.worker().step(world.now);
-    if (++looks % 1024 == 0) left = world.worker().nat().open_flows();
-    return left > kKept + 4096;
-  });
-  world.port(Side::kInside).pause(0);
-  if (left > kKept + 4096) throw std::runtime_error("flows did not expire in " + std::to_string(kMost) + " rounds");
-  world.check_accounts();
-  const std::uint64_t idle_round = static_cast<std::uint64_t>(quantile(lengths, 0.5) * cycles_per_us);
-  std::uint32_t idle = 0;
-  const auto gaps = rounds([&] {
-    const std::uint64_t until = rte_rdtsc() + idle_round;
-    while (rte_rdtsc() < until) rte_pause();
-    return ++idle < lengths.size();
-  });
-  const auto add = [&](const char* setting, std::vector<double> samples) {
-    report.add(
-        {.measure = "expiry", .setting = setting, .flows = options.flows, .unit = "us", .samples = std::move(samples)});
-  };
-  for (const auto& [name, values] : {std::pair{"round", &lengths}, std::pair{"idle loop", &gaps}}) {
-    add((std::string(name) + " p50").c_str(), {quantile(*values, 0.5)});
-    add((std::string(name) + " p99.99").c_str(), {quantile(*values, 0.9999)});
-    add((std::string(name) + " max").c_str(), {quantile(*values, 1)});
-  }
+  // The flows were last seen at `world.now`. Kept ones are refreshed all the while; the others go when their time is
+  // up.
+  go_down(world, world.now + options.timeouts.udp - 200, "expiry", report);
+}
+
+void measure_closing(const World::Options& options, Report& report) {
+  if (options.flows < 2 * kKept)
+    throw std::runtime_error("closing wants at least " + std::to_string(2 * kKept) + " flows");
+  World::Options several = options;
+  several.encapsulation = Encapsulation::kVxlan;
+  several.mappings = options.flows / kKept;
+  World world(several);
+  world.open(0, options.flows);
+  std::vector<std::uint32_t> kept(kKept);
+  for (std::uint32_t i = 0; i < kKept; ++i) kept[i] = i * several.mappings;  // those of the first mapping
+  const std::vector<Draw> draws = world.draws(Side::kInside, kept);
+  world.port(Side::kInside).offer(0, world.frame(Side::kInside), draws);
+  config::Table table = world.table(2);
+  table.mappings.resize(1);
+  world.publish(table);
+  go_down(world, world.now, "closing", report);
 }
 
 }  // namespace hypernat::bench

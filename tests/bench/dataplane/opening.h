@@ -1,6 +1,6 @@
 // What a new flow costs: the opening packet's journey, at a table that is empty, part-full and nearly full, towards
 // many remotes and towards one; a TCP connection from SYN to the last FIN; and what packets see while many flows
-// expire.
+// expire or are closed.
 #pragma once
 
 #include <cstdint>
@@ -30,5 +30,7 @@ void measure_connections(const World::Options& options, Report& report);
 /// A million UDP flows expire while packets of others are forwarded: microseconds of each round, and beside them the
 /// gaps that an idle loop of the same length sees, which are the machine's own.
 void measure_expiry(const World::Options& options, Report& report);
+/// The same while the flows are closed whose mappings are in the table no more, over VXLAN: all but 65,536.
+void measure_closing(const World::Options& options, Report& report);
 
 }  // namespace hypernat::bench
