@@ -16,6 +16,7 @@ namespace {
 // Bounds of what one call of `maintain` does.
 constexpr std::uint32_t kTimerSteps = 128;  // two for each packet of a full burst, were they all to open flows
 constexpr std::uint32_t kSweepSteps = 256;
+constexpr std::uint32_t kSweepClosings = 32;  // each takes as long as some packets
 constexpr std::uint32_t kRemoteSteps = 1024;  // once a tick
 
 std::uint16_t smallest_of(std::span<const AttachmentSize> attachments) {
@@ -237,9 +238,11 @@ void Nat::maintain(Tick now) {
       state.arm(number, now);
   }
   const std::uint32_t sweep_end = std::min(state.sweep_cursor + kSweepSteps, state.flows.capacity());
-  for (; state.sweep_cursor < sweep_end; ++state.sweep_cursor) {
+  for (std::uint32_t closings = kSweepClosings; state.sweep_cursor < sweep_end && closings > 0; ++state.sweep_cursor) {
     const Flow& flow = state.flows[state.sweep_cursor];
-    if (flow.state != FlowState::kFree && !state.stands(flow)) state.close(state.sweep_cursor);
+    if (flow.state == FlowState::kFree || state.stands(flow)) continue;
+    state.close(state.sweep_cursor);
+    --closings;
   }
   state.sweep_redirects(kSweepSteps);
   if (now != state.remotes_looked_at) {
