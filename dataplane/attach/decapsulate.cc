@@ -346,7 +346,7 @@ HOT Parsed parse_untagged(Packet& packet, Carrier& carrier, Bytes bytes, const I
   if (ingress.untagged == nullptr) return fail(packet, Drop::unknown_attachment);
   if (ingress.is_tunnel) return parse_tunnel_port(packet, carrier, bytes, ingress);
   carrier.is_to_port_mac = carrier.is_to(ingress.port_mac);
-  return parse_in_segment(packet, *ingress.untagged, ingress.plain_slot, carrier, bytes, ingress);
+  return parse_in_segment(packet, *ingress.untagged, ingress.usual.slot, carrier, bytes, ingress);
 }
 
 // Apart from the short way, which it would crowd out of the registers.
@@ -380,7 +380,7 @@ HOT void fetch_interface(const Packet& packet, const Ingress& ingress) {
   const bool tagged = bytes.take<EthernetHeader>()->ether_type_be == swap16(kEtherTypeVlan);
   const Attachment* const attachment = tagged ? ingress.tagged : ingress.untagged;
   if (attachment == nullptr || attachment->side == Side::kInside) return;
-  std::uint32_t slot = ingress.plain_slot;
+  std::uint32_t slot = ingress.usual.slot;
   if (tagged) {
     if (!bytes.has<VlanHeader>()) return;
     slot = find_segment(*attachment, bytes.take<VlanHeader>()->id(), *ingress.tables);
@@ -417,9 +417,8 @@ Ingress::Ingress(const Attachments& its_attachments, const Tables& its_tables, s
   usual.set_block(its_attachments.lambda_vpc());
   may_be_usual = true;
   if (is_tunnel) return;
-  plain_slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
-  usual.slot = plain_slot;
-  may_be_usual = plain_slot != kNone;
+  usual.slot = find_segment(*untagged, untagged->side == Side::kInside ? untagged->mapping : 0, its_tables);
+  may_be_usual = usual.slot != kNone;
 }
 
 std::size_t decapsulate(std::span<Packet> packets, std::span<const Ingress> ingress, std::span<Parsed> parsed) {

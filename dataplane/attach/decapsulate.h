@@ -46,9 +46,9 @@ struct Ingress {
   const Attachment* untagged = nullptr;  ///< what untagged frames come by; null: nothing
   const Attachment* tagged = nullptr;    ///< likewise VLAN
   bool is_tunnel = false;                ///< `untagged` is one
-  std::uint32_t plain_slot = kNone;      ///< mapping or subnet of a plain attachment's frames
   MacAddress port_mac;
-  /// Of `untagged`, which is plain or a tunnel; the slot is `plain_slot`, a tunnel's block its peer's.
+  /// Of `untagged`: whole when that is plain, for a tunnel without what its header names, the slot and its peer's
+  /// block.
   UsualWay usual;
   bool may_be_usual = false;  ///< else every frame goes the long way
 };

@@ -44,7 +44,7 @@ std::uint8_t* prepend_tunnel(const Attachment& attachment, DeviceWrites device, 
   // With DF the identification means nothing (RFC 6864 4.1); without, routers may cut, and the entropy tells
   // datagrams of different flows apart.
   Ipv4Header ip{
-      .version_ihl = 0x45,
+      .version_ihl = kUsualVersionIhl,
       .dscp_ecn = 0,
       .total_length_be = swap16(static_cast<std::uint16_t>(udp_length + sizeof(Ipv4Header))),
       .identification_be = attachment.df ? std::uint16_t{0} : swap16(static_cast<std::uint16_t>(headers.entropy)),

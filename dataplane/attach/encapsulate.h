@@ -61,12 +61,16 @@ inline std::uint32_t frame_header_bytes(const Attachment& attachment, DeviceWrit
 }
 
 /// A bare Ethernet header in front of `payload`: for what an attachment says on its own underlay.
-[[gnu::always_inline]] inline std::uint8_t* prepend_ethernet(const FrameHeaders& headers, std::uint8_t* payload) {
+[[gnu::always_inline]] inline std::uint8_t* prepend_ethernet(const MacAddress& dst, const MacAddress& src,
+                                                             PayloadType type, std::uint8_t* payload) {
   auto* const header = reinterpret_cast<EthernetHeader*>(payload - sizeof(EthernetHeader));
-  header->dst = headers.dst.bytes;
-  header->src = headers.src.bytes;
-  header->ether_type_be = swap16(ether_type_of(headers.type));
+  header->dst = dst.bytes;
+  header->src = src.bytes;
+  header->ether_type_be = swap16(ether_type_of(type));
   return payload - sizeof(EthernetHeader);
+}
+[[gnu::always_inline]] inline std::uint8_t* prepend_ethernet(const FrameHeaders& headers, std::uint8_t* payload) {
+  return prepend_ethernet(headers.dst, headers.src, headers.type, payload);
 }
 
 /// Two parts of `encapsulate`: Ethernet with a tag, and all that lies around a tunnel's inner frame.

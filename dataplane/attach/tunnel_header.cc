@@ -6,6 +6,9 @@
 namespace hypernat::dataplane {
 namespace {
 
+// VXLAN's first four bytes: flags, and reserved bits that are zero.
+constexpr std::uint32_t kVxlanFlagsWord = swap32(std::uint32_t{kVxlanVniPresent} << 24);
+
 // The header at the front of `bytes`, or nothing when it is cut short.
 template <typename Header>
 std::optional<Header> front(std::span<const std::uint8_t> bytes) {
@@ -35,8 +38,7 @@ TunnelHeader read_vxlan(std::span<const std::uint8_t> bytes) {
   const auto words = front<std::array<std::uint32_t, 2>>(bytes);
   if (!words) return refuse(Drop::truncated);
   const std::uint32_t vni = swap32((*words)[1]);
-  if ((*words)[0] != swap32(std::uint32_t{kVxlanVniPresent} << 24) || (vni & 0xff) != 0)
-    return refuse(Drop::bad_tunnel_header);
+  if ((*words)[0] != kVxlanFlagsWord || (vni & 0xff) != 0) return refuse(Drop::bad_tunnel_header);
   return {.vni = vni >> 8, .bytes = sizeof(VxlanHeader), .refused = std::nullopt};
 }
 
@@ -87,7 +89,7 @@ std::uint8_t* prepend_tunnel_header(Encapsulation encapsulation, std::uint32_t v
     write_vni(vni, geneve.vni);
     return prepend(geneve, frame);
   }
-  return prepend(std::array{swap32(std::uint32_t{kVxlanVniPresent} << 24), swap32(vni << 8)}, frame);
+  return prepend(std::array{kVxlanFlagsWord, swap32(vni << 8)}, frame);
 }
 
 }  // namespace hypernat::dataplane

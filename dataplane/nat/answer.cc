@@ -26,7 +26,7 @@ void put_checksum(std::span<std::uint8_t> bytes, std::size_t offset, std::uint16
 // With DF: small as it is, nobody has to cut it, and the identification means nothing (RFC 6864 4.1).
 void put_ip(AnswerBytes out, const AnswerEnds& ends, Protocol protocol, std::size_t total_length) {
   Ipv4Header ip{};
-  ip.version_ihl = 0x45;
+  ip.version_ihl = kUsualVersionIhl;
   ip.dscp_ecn = protocol == Protocol::kIcmp ? kInternetworkControl : std::uint8_t{0};
   ip.total_length_be = swap16(static_cast<std::uint16_t>(total_length));
   ip.fragment_be = swap16(kIpv4DontFragment);

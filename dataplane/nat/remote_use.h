@@ -47,7 +47,7 @@ class RemoteUse {
   void remove(const RemoteKey& key);
   /// Looks at `steps` places, so that fullest_remote comes down again within a round of the table.
   void refresh(std::uint32_t steps);
-  /// Of an interface slot that has no flow, or got a new interface: nor had it any.
+  /// An interface slot without flows: what its fullest remote had is past.
   void forget(std::uint32_t interface_slot) {
     rounds_[interface_slot] = {};
     interfaces_[interface_slot].fullest_remote.set(0);

@@ -194,16 +194,12 @@ inline Fate Sender::dispatch(Outgoing& outgoing, Tick now) {
 inline bool Sender::send_straight(const Straight& leaving) {
   const StraightWay way = straight_ways_[leaving.attachment];
   rte_mbuf* const mbuf = leaving.mbuf;
-  std::uint8_t* const frame = leaving.packet - sizeof(EthernetHeader);
   if (!way.open || leaving.length > way.mtu) return false;
+  std::uint8_t* const frame = prepend_ethernet(leaving.dst, leaving.src, PayloadType::kIpv4, leaving.packet);
   assert(frame >= mbuf->buf_addr);
-  auto* const header = reinterpret_cast<EthernetHeader*>(frame);
   mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
   mbuf->data_len = static_cast<std::uint16_t>(leaving.length + sizeof(EthernetHeader));
   mbuf->pkt_len = mbuf->data_len;
-  header->dst = leaving.dst.bytes;
-  header->src = leaving.src.bytes;
-  header->ether_type_be = swap16(kEtherTypeIpv4);
   push(way.port, mbuf);
   return true;
 }

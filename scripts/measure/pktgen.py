@@ -17,7 +17,7 @@ import enter
 import machine
 
 SCRIPTS = pair.ROOT / "scripts/pktgen"
-PAGES = 1536  # of 2 MiB; Pktgen prepares that many packets
+PAGES = 1536  # of 2 MiB, nearly all for the packets that Pktgen prepares
 NAMED = ("sweep", "range", "latency")
 
 

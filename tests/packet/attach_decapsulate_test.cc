@@ -120,12 +120,7 @@ craft::Vxlan tunnel(const std::function<void(craft::Vxlan&)>& change, craft::Vxl
 Bytes with_ip_byte(const Datagram& datagram, std::size_t at, std::uint8_t value) {
   Bytes packet = datagram.bytes();
   packet.at(at) = value;
-  packet[10] = packet[11] = 0;
-  const std::size_t header = std::min<std::size_t>((packet[0] & 15U) * 4U, packet.size());
-  const std::uint16_t sum = craft::checksum_of({packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(header)});
-  packet[10] = static_cast<std::uint8_t>(sum >> 8);
-  packet[11] = static_cast<std::uint8_t>(sum);
-  return to_gateway() / packet;
+  return to_gateway() / craft::with_ip_checksum(std::move(packet));
 }
 Datagram with_options(Bytes options) {
   Datagram datagram = kQuery;

@@ -44,13 +44,7 @@ Bytes cut(Bytes bytes, std::size_t length) {
 // A quoted packet with another byte in its IPv4 header, whose checksum is right again; or in what follows it.
 Bytes with_header_byte(Bytes bytes, std::size_t at, std::uint8_t value) {
   bytes[at] = value;
-  bytes[10] = bytes[11] = 0;
-  const std::size_t header = std::min(bytes.size(), (bytes[0] & 0x0fU) * std::size_t{4});
-  const std::uint16_t checksum =
-      craft::checksum_of({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header)});
-  bytes[10] = static_cast<std::uint8_t>(checksum >> 8);
-  bytes[11] = static_cast<std::uint8_t>(checksum);
-  return bytes;
+  return craft::with_ip_checksum(std::move(bytes));
 }
 Bytes with_byte(Bytes bytes, std::size_t at, std::uint8_t value) {
   bytes[at] = value;

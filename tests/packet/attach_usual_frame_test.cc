@@ -56,16 +56,6 @@ Bytes padded(Bytes frame) {
   return frame;
 }
 
-void set_ip_sum(Bytes& frame) {
-  const std::size_t header = (frame[kToIp] & 15U) * 4U;
-  if (frame.size() < kToIp + std::max<std::size_t>(header, 20)) return;
-  frame[kToIp + 10] = frame[kToIp + 11] = 0;
-  const auto begin = frame.begin() + kToIp;
-  const std::uint16_t sum = craft::checksum_of(Bytes(begin, begin + static_cast<std::ptrdiff_t>(header)));
-  frame[kToIp + 10] = static_cast<std::uint8_t>(sum >> 8);
-  frame[kToIp + 11] = static_cast<std::uint8_t>(sum);
-}
-
 // All that parse sets, and where its pointers point, of a packet that passed.
 auto fields_of(const Packet& packet) {
   return std::tuple(packet.verdict, packet.drop, packet.side, packet.attachment, packet.slot, packet.protocol,
@@ -161,7 +151,7 @@ TEST_F(UsualFrames, that_something_is_wrong_about_pass_only_if_the_long_way_pass
     for (std::size_t changes = 1 + below(3); changes > 0; --changes)
       frame[below(kToIp + 40)] = static_cast<std::uint8_t>(below(256));
     if (below(8) == 0) frame.resize(below(frame.size()));
-    if (frame.size() > kToIp && below(2) == 0) set_ip_sum(frame);
+    if (below(2) == 0) frame = craft::with_ip_checksum(std::move(frame), kToIp);
     passed += passes(way, frame) ? 1 : 0;
   }
   // Both happen often, or this shows nothing.

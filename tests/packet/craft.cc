@@ -125,6 +125,15 @@ std::uint16_t checksum_of(const Bytes& bytes) {
   return complement_of(sum_of_words(bytes.data(), bytes.size()));
 }
 
+Bytes with_ip_checksum(Bytes bytes, std::size_t ip) {
+  if (bytes.size() < ip + 20) return bytes;
+  const std::size_t header = std::min<std::size_t>((bytes[ip] & 15U) * 4U, bytes.size() - ip);
+  set16(bytes, ip + 10, 0);
+  const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(ip);
+  set16(bytes, ip + 10, checksum_of(Bytes(begin, begin + static_cast<std::ptrdiff_t>(header))));
+  return bytes;
+}
+
 std::uint8_t tcp_flags_of(std::string_view letters) {
   constexpr std::string_view kLetters = "FSRPAUEC";
   unsigned flags = 0;

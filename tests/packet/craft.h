@@ -122,5 +122,7 @@ std::uint8_t tcp_flags_of(std::string_view letters);
 
 /// One's complement of the one's complement sum, 16 bits at a time as the RFC's words have it (RFC 1071).
 std::uint16_t checksum_of(const Bytes& bytes);
+/// The header checksum of the IPv4 header at `ip` set right, if there is room for a header.
+Bytes with_ip_checksum(Bytes bytes, std::size_t ip = 0);
 
 }  // namespace hypernat::craft

@@ -104,13 +104,4 @@ Bytes cut(const Bytes& bytes, std::size_t length) {
   return Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
 }
 
-Bytes with_ip_checksum(Bytes bytes, std::size_t ip) {
-  if (bytes.size() < ip + 20) return bytes;
-  const std::size_t header = std::min<std::size_t>((bytes[ip] & 15U) * 4U, bytes.size() - ip);
-  bytes = with16(std::move(bytes), ip + 10, 0);
-  const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(ip);
-  const std::uint16_t sum = craft::checksum_of(Bytes(begin, begin + static_cast<std::ptrdiff_t>(header)));
-  return with16(std::move(bytes), ip + 10, sum);
-}
-
 }  // namespace hypernat::dataplane

@@ -75,7 +75,6 @@ std::uint16_t get16(const craft::Bytes& bytes, std::size_t at);
 craft::Bytes with8(craft::Bytes bytes, std::size_t at, unsigned value);
 craft::Bytes with16(craft::Bytes bytes, std::size_t at, unsigned value);
 craft::Bytes cut(const craft::Bytes& bytes, std::size_t length);
-/// The header checksum of the IPv4 header at `ip` set right, if there is room for a header.
-craft::Bytes with_ip_checksum(craft::Bytes bytes, std::size_t ip = 0);
+using craft::with_ip_checksum;
 
 }  // namespace hypernat::dataplane

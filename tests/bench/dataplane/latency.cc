@@ -27,15 +27,6 @@ std::vector<double> lateness_of_an_idle_loop(double interval) {
   return late;
 }
 
-void add_quantiles(Report& report, std::uint32_t flows, const std::string& what, std::vector<double> late) {
-  for (const auto& [name, rank] : {std::pair{"p50", 0.5}, std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}})
-    report.add({.measure = "latency",
-                .setting = what + " " + name,
-                .flows = flows,
-                .unit = "us",
-                .samples = {quantile(late, rank)}});
-}
-
 }  // namespace
 
 void measure_latency(const World::Options& options, Report& report) {
@@ -64,8 +55,12 @@ void measure_latency(const World::Options& options, Report& report) {
     world.port(Side::kOutside).unwatch(0);
     world.check_accounts();
     const std::string load = std::to_string(share) + " %";
-    add_quantiles(report, options.flows, load, late);
-    add_quantiles(report, options.flows, load + " of an idle loop", lateness_of_an_idle_loop(interval));
+    const auto add = [&](const std::string& what, const std::vector<double>& values) {
+      report.add_quantiles({.measure = "latency", .setting = what, .flows = options.flows, .unit = "us", .samples = {}},
+                           values, {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}});
+    };
+    add(load, late);
+    add(load + " of an idle loop", lateness_of_an_idle_loop(interval));
   }
 }
 

@@ -79,12 +79,9 @@ void go_down(World& world, Tick start, const std::string& measure, Report& repor
     return ++idle < lengths.size();
   });
   for (const auto& [name, values] : {std::pair{"round", &lengths}, std::pair{"idle loop", &gaps}})
-    for (const auto& [rank_name, rank] : {std::pair{" p50", 0.5}, std::pair{" p99.99", 0.9999}, std::pair{" max", 1.0}})
-      report.add({.measure = measure,
-                  .setting = std::string(name) + rank_name,
-                  .flows = world.options().flows,
-                  .unit = "us",
-                  .samples = {quantile(*values, rank)}});
+    report.add_quantiles(
+        {.measure = measure, .setting = name, .flows = world.options().flows, .unit = "us", .samples = {}}, *values,
+        {{"p50", 0.5}, {"p99.99", 0.9999}, {"max", 1}});
 }
 
 }  // namespace

@@ -18,6 +18,15 @@ double Figure::value() const {
   return quantile(samples, 0.5);
 }
 
+void Report::add_quantiles(const Figure& of, const std::vector<double>& values, std::initializer_list<Rank> ranks) {
+  for (const Rank& rank : ranks) {
+    Figure figure = of;
+    figure.setting += std::string(" ") + rank.name;
+    figure.samples = {quantile(values, rank.share)};
+    add(std::move(figure));
+  }
+}
+
 void Report::add(Figure figure) {
   if (figure.samples.empty()) throw std::runtime_error("nothing was measured for " + figure.measure + ": more flows");
   std::fprintf(stderr, "%-12s %-36s %9llu flows, run %u: %10.1f %s\n", figure.measure.c_str(), figure.setting.c_str(),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ class Report {
  public:
   /// Keeps it, and says so in a line on standard error. Throws std::runtime_error when there are no samples.
   void add(Figure figure);
+  /// One figure for each rank, its name behind the setting of `of`: a quantile of the values.
+  struct Rank {
+    const char* name;
+    double share;
+  };
+  void add_quantiles(const Figure& of, const std::vector<double>& values, std::initializer_list<Rank> ranks);
   /// All figures, with their medians and samples.
   nlohmann::json json() const;
 

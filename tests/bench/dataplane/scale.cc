@@ -79,7 +79,7 @@ double rate_of_physics(std::vector<std::unique_ptr<Physics>>& tables) {
     jobs.emplace_back([&, i] { cycles[i] = tables[i]->measure(0).value(); });
   run_on_lcores(std::move(jobs));
   double rate = 0;
-  for (const double one : cycles) rate += static_cast<double>(rte_get_tsc_hz()) / 1e6 / one;
+  for (const double one : cycles) rate += cycles_per_us() / one;
   return rate;
 }
 
@@ -154,7 +154,6 @@ void measure_workers(const World::Options& options, Report& report) {
 void measure_reload(const World::Options& options, Report& report) {
   World world(options);
   world.open(0, options.flows);
-  const double cycles_per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
   const auto draws = world.draws(Side::kInside, world.uniform(1'000'000));
   world.port(Side::kInside).offer(0, world.frame(Side::kInside), draws);
   std::atomic<bool> done{false};
@@ -167,7 +166,7 @@ void measure_reload(const World::Options& options, Report& report) {
       std::vector<double>& lengths = reloading ? meanwhile : quiet;
       world.worker().step(world.now);
       const std::uint64_t after = rte_rdtsc();
-      if (lengths.size() < 20'000'000) lengths.push_back(static_cast<double>(after - before) / cycles_per_us);
+      if (lengths.size() < 20'000'000) lengths.push_back(static_cast<double>(after - before) / cycles_per_us());
       before = after;
     }
   };
@@ -198,16 +197,9 @@ void measure_reload(const World::Options& options, Report& report) {
   world.check_accounts();
   const std::uint64_t mappings = options.mappings;
   report.add({.measure = "reload", .setting = "compile", .flows = mappings, .unit = "ms", .samples = compiling});
-  for (const auto& [name, lengths] : {std::pair{"quiet", &quiet}, std::pair{"reloading", &meanwhile}}) {
-    for (const auto& [rank_name, rank] :
-         {std::pair{" p50", 0.5}, std::pair{" p99.99", 0.9999}, std::pair{" max", 1.0}}) {
-      report.add({.measure = "reload",
-                  .setting = std::string(name) + rank_name,
-                  .flows = mappings,
-                  .unit = "us",
-                  .samples = {quantile(*lengths, rank)}});
-    }
-  }
+  for (const auto& [name, lengths] : {std::pair{"quiet", &quiet}, std::pair{"reloading", &meanwhile}})
+    report.add_quantiles({.measure = "reload", .setting = name, .flows = mappings, .unit = "us", .samples = {}},
+                         *lengths, {{"p50", 0.5}, {"p99.99", 0.9999}, {"max", 1}});
 }
 
 }  // namespace hypernat::bench
