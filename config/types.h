@@ -76,19 +76,20 @@ struct MacAddress {
   constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
   constexpr auto operator<=>(const MacAddress&) const = default;
   // Every frame's is compared: two loads rather than a call.
-  constexpr bool operator==(const MacAddress& other) const {
-    if (std::is_constant_evaluated()) return bytes == other.bytes;
-    return load<std::uint32_t>(0) == other.load<std::uint32_t>(0) &&
-           load<std::uint16_t>(4) == other.load<std::uint16_t>(4);
+  constexpr bool operator==(const std::array<std::uint8_t, 6>& other) const {
+    if (std::is_constant_evaluated()) return bytes == other;
+    return load<std::uint32_t>(bytes, 0) == load<std::uint32_t>(other, 0) &&
+           load<std::uint16_t>(bytes, 4) == load<std::uint16_t>(other, 4);
   }
+  constexpr bool operator==(const MacAddress& other) const { return *this == other.bytes; }
 
   static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
 
  private:
   template <typename Word>
-  Word load(std::size_t at) const {
+  static Word load(const std::array<std::uint8_t, 6>& from, std::size_t at) {
     Word word;
-    std::memcpy(&word, bytes.data() + at, sizeof word);
+    std::memcpy(&word, from.data() + at, sizeof word);
     return word;
   }
 };

@@ -194,10 +194,11 @@ HOT Parsed parse_l4(Packet& packet, Bytes bytes) {
 }
 
 // Is the frame addressed to whom the packet is for: the gateway inside, the interface outside?
-HOT bool right_destination(const Packet& packet, const Carrier& carrier, const Ingress& ingress, Drop& reason) {
+HOT bool right_destination(Packet& packet, const Carrier& carrier, const Ingress& ingress, Drop& reason) {
   reason = Drop::not_ours;
   if (packet.side == Side::kInside) return carrier.is_to(ingress.attachments->gateway_mac()) || carrier.is_to_port_mac;
   const InterfaceMap::Entry& interface = ingress.tables->interface_by_address.find(packet.slot, packet.dst);
+  packet.interface = interface.slot;
   if (interface.slot != InterfaceMap::kMissing) return carrier.is_to(interface.mac);
   if (!carrier.is_to_group()) reason = Drop::not_the_interface;
   return false;

@@ -12,12 +12,13 @@
 
 namespace hypernat::dataplane {
 
-/// UDP's checksum is nobody's affair here, and what a datagram is padded with neither (RFC 768).
+/// `length` is a UDP header's at least. UDP's checksum is nobody's affair here, and what a datagram is padded with
+/// neither (RFC 768).
 [[gnu::always_inline]] inline bool is_usual_l4(const std::uint8_t* l4, std::uint8_t protocol, std::uint32_t length,
                                                std::uint8_t& tcp_flags) {
   if (protocol == static_cast<std::uint8_t>(Protocol::kUdp)) {
     const std::uint32_t said = swap16(reinterpret_cast<const UdpHeader*>(l4)->length_be);
-    return said >= sizeof(UdpHeader) && said <= length;
+    return said - sizeof(UdpHeader) <= length - sizeof(UdpHeader);
   }
   if (protocol != static_cast<std::uint8_t>(Protocol::kTcp)) return false;
   const auto& tcp = *reinterpret_cast<const TcpHeader*>(l4);
@@ -27,12 +28,13 @@ namespace hypernat::dataplane {
 
 /// Whether the frame comes from somebody who may send it, to whom it is for: the gateway inside, the interface outside.
 [[gnu::always_inline]] inline bool is_usual_way(const EthernetHeader& ethernet, const Ipv4Header& ip,
-                                                const UsualWay& way, const Tables& tables) {
-  const MacAddress dst{ethernet.dst};
+                                                const UsualWay& way, const Tables& tables, std::uint32_t& interface) {
+  const MacBytes& dst = ethernet.dst;
   if (way.side == Side::kInside)
-    return (dst == way.gateway_mac || dst == way.port_mac) && ((ip.src_be ^ way.block_be) & way.block_mask_be) == 0;
-  const InterfaceMap::Entry& interface = tables.interface_by_address.find(way.slot, ip.dst());
-  return interface.slot != InterfaceMap::kMissing && dst == interface.mac;
+    return (way.gateway_mac == dst || way.port_mac == dst) && ((ip.src_be ^ way.block_be) & way.block_mask_be) == 0;
+  const InterfaceMap::Entry& known = tables.interface_by_address.find(way.slot, ip.dst());
+  interface = known.slot;
+  return known.slot != InterfaceMap::kMissing && known.mac == dst;
 }
 
 /// Sets all that parse sets but the tunnel peer; when it says no, nothing. `packet` is as receive left it, and the
@@ -41,15 +43,17 @@ namespace hypernat::dataplane {
                                                      const UsualWay& way, const Tables& tables) {
   constexpr std::uint32_t kToIp = sizeof(EthernetHeader);
   constexpr std::uint32_t kToL4 = kToIp + sizeof(Ipv4Header);
+  constexpr std::uint32_t kLeast = sizeof(Ipv4Header) + sizeof(UdpHeader);
   if (length < kToL4 + sizeof(TcpHeader)) return false;
   const auto& ethernet = *reinterpret_cast<const EthernetHeader*>(frame);
   auto* const ip = reinterpret_cast<Ipv4Header*>(frame + kToIp);
   std::uint8_t* const l4 = frame + kToL4;
   const std::uint32_t total_length = swap16(ip->total_length_be);
+  std::uint32_t interface = kNone;
   if (ethernet.ether_type_be != swap16(kEtherTypeIpv4) || ip->version_ihl != kUsualVersionIhl ||
-      (ip->fragment_be & swap16(kIpv4MoreFragments | kIpv4FragmentOffset)) != 0 || total_length < sizeof(Ipv4Header) ||
-      total_length > length - kToIp || (ethernet.src[0] & 1) != 0 || !usual_ip_sum_holds(ip) ||
-      !is_usual_way(ethernet, *ip, way, tables))
+      (ip->fragment_be & swap16(kIpv4MoreFragments | kIpv4FragmentOffset)) != 0 ||
+      total_length - kLeast > length - kToIp - kLeast || (ethernet.src[0] & 1) != 0 || !usual_ip_sum_holds(ip) ||
+      !is_usual_way(ethernet, *ip, way, tables, interface))
     return false;
   const std::uint32_t l4_length = total_length - static_cast<std::uint32_t>(sizeof(Ipv4Header));
   const std::uint8_t protocol = ip->protocol;
@@ -70,7 +74,8 @@ namespace hypernat::dataplane {
   packet.attachment = way.attachment;
   packet.protocol = static_cast<Protocol>(protocol);
   packet.tcp_flags = tcp_flags;
-  packet.environment_mac = MacAddress{ethernet.src};
+  packet.environment_mac.bytes = ethernet.src;
+  packet.interface = interface;
   return true;
 }
 

@@ -57,11 +57,11 @@ inline constexpr std::uint8_t kSawRemoteFin = 0x04;
 inline constexpr std::uint8_t kSawReset = 0x08;  ///< and since then nothing but RSTs
 
 struct alignas(64) Flow {
-  Ipv4Address inside;  ///< the environment
-  Ipv4Address remote;
-  Ipv4Address interface;
-  L4Port inside_port;  ///< echo: the environment's identifier
   L4Port remote_port;  ///< echo: zero
+  L4Port inside_port;  ///< echo: the environment's identifier
+  Ipv4Address remote;
+  Ipv4Address inside;  ///< the environment
+  Ipv4Address interface;
   L4Port interface_port;
   Protocol protocol{};
   FlowState state = FlowState::kFree;

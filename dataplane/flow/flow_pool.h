@@ -37,6 +37,9 @@ class FlowPool {
   FlowCold& cold(std::uint32_t number) { return cold_[number]; }
   const FlowCold& cold(std::uint32_t number) const { return cold_[number]; }
 
+  /// Asks for the part that packets touch.
+  void fetch(std::uint32_t number) const { __builtin_prefetch(&flows_[number], 1, 3); }
+
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   std::uint32_t in_use() const { return in_use_; }
 
@@ -45,17 +48,17 @@ class FlowPool {
   std::uint32_t take_again() {
     const std::uint32_t number = free_;
     free_ = cold_[number].timer_next;
-    if (free_ != kNone) fetch(free_);
+    if (free_ != kNone) fetch_both(free_);
     return number;
   }
   std::uint32_t take_new() {
     if (unused_ == capacity()) return kNone;
     const std::uint32_t number = unused_++;
-    if (unused_ < capacity()) fetch(unused_);
+    if (unused_ < capacity()) fetch_both(unused_);
     return number;
   }
-  void fetch(std::uint32_t number) const {
-    __builtin_prefetch(&flows_[number], 1, 3);
+  void fetch_both(std::uint32_t number) const {
+    fetch(number);
     __builtin_prefetch(&cold_[number], 1, 3);
   }
 

@@ -3,6 +3,7 @@
 // All of it is one function for the compiler: nearly every packet comes here, and few go another way than straight on.
 #include <algorithm>
 
+#include "dataplane/nat/belonging.h"
 #include "dataplane/nat/mss.h"
 #include "dataplane/nat/nat_state.h"
 #include "dataplane/nat/rewrite.h"
@@ -11,29 +12,25 @@
 namespace hypernat::dataplane {
 namespace {
 
-// Entries are asked for so many packets ahead: enough to hide a miss, and no more than a core follows at a time. What
-// only they tell of is asked for when they have come, unless it is so little that it is in the cache anyway.
-constexpr std::size_t kFlowAhead = 24;
-constexpr std::size_t kRestAhead = 8;
-
 void prefetch(const void* address) {
   __builtin_prefetch(address, 1, 3);
 }
 
 }  // namespace
 
-void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+bool Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  const std::uint32_t length = swap16(packet.ip->total_length_be);
   const bool another_way = comes_another_way(packet, flow);
-  if (another_way && !may_come_another_way(packet)) return;
-  if (swap16(packet.ip->total_length_be) > smallest_mtu &&
+  if (another_way && !may_come_another_way(packet)) return false;
+  if (length > smallest_mtu &&
       refuse_too_big(packet, tables->interface_egress[flow.interface_slot].attachment, &flow, now))
-    return;
+    return false;
   if (flow.protocol == Protocol::kTcp) {
     // A SYN on a flow that is closing opens it anew, with its port. It is a new connection: today's rules hold, and it
     // is one of the tenant's new flows.
     const bool revives = flow.state == FlowState::kClosing && opens_tcp(packet.tcp_flags);
     const MappingEntry& mapping = tables->mappings[packet.slot];
-    if (revives && !(may_open_now(packet, mapping.tenant, now) && permitted_by_rules(packet, mapping))) return;
+    if (revives && !(may_open_now(packet, mapping.tenant, now) && permitted_by_rules(packet, mapping))) return false;
     if (revives || another_way) learn_way(packet, flow);
     if (advance_tcp(flow, Side::kInside, packet.tcp_flags, now)) {
       wheel.disarm(flows, number);
@@ -44,27 +41,29 @@ void Nat::State::forward_outbound(Packet& packet, Flow& flow, std::uint32_t numb
     flow.last_seen = now;
   }
   rewrite_outbound(flow, *packet.ip, packet.l4);
-  leave_outbound(packet, flow, number);
+  leave_outbound(packet, flow, number, length);
+  return true;
 }
 
-void Nat::State::leave_outbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  flow.outbound_bytes += swap16(packet.ip->total_length_be);
+void Nat::State::leave_outbound(Packet& packet, Flow& flow, std::uint32_t number, std::uint32_t length) {
+  flow.outbound_bytes += length;
   if (++flow.outbound_packets >= kCarryAt) carry_counts(flow, number);
-  depart_outbound(packet, flow);
+  depart_outbound(packet, flow, length);
 }
 
-void Nat::State::depart_outbound(Packet& packet, const Flow& flow) {
+void Nat::State::depart_outbound(Packet& packet, const Flow& flow, std::uint32_t length) {
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.outbound_packets.add();
-  counters.outbound_bytes.add(swap16(packet.ip->total_length_be));
+  counters.outbound_bytes.add(length);
   packet.egress.mapping = kNone;
   packet.egress.interface = flow.interface_slot;
   packet.egress.next_hop = flow.next_hop;
   packet.verdict = Verdict::kForward;
 }
 
-void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
-  if (swap16(packet.ip->total_length_be) > smallest_mtu && refuse_too_big(packet, flow.attachment, &flow, now)) return;
+bool Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  const std::uint32_t length = swap16(packet.ip->total_length_be);
+  if (length > smallest_mtu && refuse_too_big(packet, flow.attachment, &flow, now)) return false;
   // Datagrams from outside keep no flow alive (RFC 4787 REQ-6); TCP segments do (RFC 6146).
   if (flow.protocol == Protocol::kTcp) {
     if (advance_tcp(flow, Side::kOutside, packet.tcp_flags, now)) {
@@ -74,19 +73,20 @@ void Nat::State::forward_inbound(Packet& packet, Flow& flow, std::uint32_t numbe
     if ((packet.tcp_flags & kTcpSyn) != 0) clamp_mss(packet.l4, largest_mss(flow));
   }
   rewrite_inbound(flow, *packet.ip, packet.l4);
-  leave_inbound(packet, flow, number);
+  leave_inbound(packet, flow, number, length);
+  return true;
 }
 
-void Nat::State::leave_inbound(Packet& packet, Flow& flow, std::uint32_t number) {
-  flow.inbound_bytes += swap16(packet.ip->total_length_be);
+void Nat::State::leave_inbound(Packet& packet, Flow& flow, std::uint32_t number, std::uint32_t length) {
+  flow.inbound_bytes += length;
   if (++flow.inbound_packets >= kCarryAt) carry_counts(flow, number);
-  depart_inbound(packet, flow);
+  depart_inbound(packet, flow, length);
 }
 
-void Nat::State::depart_inbound(Packet& packet, const Flow& flow) {
+void Nat::State::depart_inbound(Packet& packet, const Flow& flow, std::uint32_t length) {
   InterfaceCounters& counters = interface_counters[flow.interface_slot];
   counters.inbound_packets.add();
-  counters.inbound_bytes.add(swap16(packet.ip->total_length_be));
+  counters.inbound_bytes.add(length);
   Egress& egress = packet.egress;
   egress.interface = kNone;
   egress.mapping = flow.mapping_slot;
@@ -126,33 +126,56 @@ void Nat::State::carry_counts(Flow& flow, std::uint32_t number) {
   flow.outbound_bytes = flow.inbound_bytes = 0;
 }
 
-[[gnu::flatten]] void Nat::State::rewrite(Burst& burst) {
-  const std::size_t size = burst.size;
-  const auto fetch_flow = [&](std::size_t i) {
-    if (burst.packets[i]->flow != kNone) prefetch(&flows[burst.packets[i]->flow]);
-  };
-  const auto fetch_rest = [&](std::size_t i) {
-    const Packet& packet = *burst.packets[i];
-    if (packet.flow == kNone) return;
-    const Flow& flow = flows[packet.flow];
+inline bool Nat::State::forward(Packet& packet, Flow& flow, std::uint32_t number, Tick now) {
+  return packet.side == Side::kInside ? forward_outbound(packet, flow, number, now)
+                                      : forward_inbound(packet, flow, number, now);
+}
+
+// Packets whose hint is right are done with here; the others stay in the burst.
+[[gnu::flatten]] void Nat::State::forward_hinted(const Group& group, Burst& burst) {
+  const bool all_stand = sweep_cursor == flows.capacity();
+  if (all_stand && tables->has_many_interfaces()) fetch_interfaces(group);
+  std::size_t size = burst.size;
+  std::size_t forwarded = burst.forwarded;
+  for (std::size_t i = 0; i < group.size; ++i) {
+    Packet& packet = *group.packets[i];
+    const std::uint32_t number = group.hints[i];
+    if (number != kNone && !is_fragment(packet) && packet.pass.kind == PassKind::kAtHome) {
+      Flow& flow = flows[number];
+      if (belongs_to(packet, flow) && (all_stand || stands(flow))) {
+        packet.flow = number;
+        forwarded += forward(packet, flow, number, burst.now) ? 1 : 0;
+        continue;
+      }
+    }
+    burst.packets[size++] = &packet;
+  }
+  burst.size = size;
+  burst.forwarded = forwarded;
+}
+
+// Of interfaces, what only their flows tell; so little of few that it is in the cache anyway.
+void Nat::State::fetch_interfaces(const Group& group) const {
+  for (std::size_t i = 0; i < group.size; ++i) {
+    if (group.hints[i] == kNone) continue;
+    const Flow& flow = flows[group.hints[i]];
+    if (flow.state == FlowState::kFree) continue;  // a hint may be wrong
     prefetch(&interface_counters[flow.interface_slot]);
-    if (packet.side == Side::kInside) prefetch(&tables->interface_egress[flow.interface_slot]);
-  };
-  for (std::size_t i = 0; i < std::min(size, kFlowAhead); ++i) fetch_flow(i);
-  const bool many = tables->has_many_interfaces();
-  for (std::size_t i = 0; many && i < std::min(size, kRestAhead); ++i) fetch_rest(i);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (i + kFlowAhead < size) fetch_flow(i + kFlowAhead);
-    if (many && i + kRestAhead < size) fetch_rest(i + kRestAhead);
-    Packet& packet = *burst.packets[i];
-    if (packet.verdict != Verdict::kPending) continue;
-    Flow& flow = flows[packet.flow];
-    if (is_fragment(packet))
-      forward_fragment(packet, packet.flow, burst.now);
-    else if (packet.side == Side::kInside)
-      forward_outbound(packet, flow, packet.flow, burst.now);
+    if (group.packets[i]->side == Side::kInside) prefetch(&tables->interface_egress[flow.interface_slot]);
+  }
+}
+
+// What the index found, or was opened.
+void Nat::State::rewrite(Burst& burst) {
+  for (Packet* const packet : std::span(burst.packets).first(burst.size)) {
+    if (packet->flow != kNone) flows.fetch(packet->flow);
+  }
+  for (Packet* const packet : std::span(burst.packets).first(burst.size)) {
+    if (packet->verdict != Verdict::kPending) continue;
+    if (is_fragment(*packet))
+      forward_fragment(*packet, packet->flow, burst.now);
     else
-      forward_inbound(packet, flow, packet.flow, burst.now);
+      forward(*packet, flows[packet->flow], packet->flow, burst.now);
   }
 }
 

@@ -15,12 +15,12 @@ void Nat::State::forward_fragment(Packet& packet, std::uint32_t number, Tick now
       forward_inbound(packet, flow, number, now);
   } else if (!outbound) {
     rewrite_address_inbound(flow, *packet.ip);
-    leave_inbound(packet, flow, number);
+    leave_inbound(packet, flow, number, swap16(packet.ip->total_length_be));
   } else if (packet.peer != flow.peer || packet.attachment != flow.attachment) {
     drop_packet(packet, Drop::wrong_tunnel_peer);
   } else {
     rewrite_address_outbound(flow, *packet.ip);
-    leave_outbound(packet, flow, number);
+    leave_outbound(packet, flow, number, swap16(packet.ip->total_length_be));
   }
   if (!outbound || packet.verdict != Verdict::kForward) return;
   const std::uint16_t identification_be = packet.datagram.identification_be;

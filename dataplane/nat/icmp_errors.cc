@@ -35,9 +35,9 @@ void Nat::State::carry_error(Packet& packet) {
   restore_identification(*quote.ip, packet.flow, inside ? Side::kOutside : Side::kInside);
   tenant_counters[tenant_of(packet)].errors_carried.add();
   if (inside)
-    depart_outbound(packet, *flow);
+    depart_outbound(packet, *flow, swap16(packet.ip->total_length_be));
   else
-    depart_inbound(packet, *flow);
+    depart_inbound(packet, *flow, swap16(packet.ip->total_length_be));
 }
 
 const Flow* Nat::State::find_flow(Packet& packet) const {

@@ -43,7 +43,7 @@ Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_ne
 bool Nat::State::allocate() {
   const std::string name_of_redirects = std::string(options.name) + "r";
   index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
-  if (!index || !flows.allocate(options.flows) || !wheel.allocate() ||
+  if (!index || !hints.allocate(options.flows) || !flows.allocate(options.flows) || !wheel.allocate() ||
       !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
       !allowances.allocate(options.tenant_slots) || !under_flow_limit.allocate(options.tenant_slots) ||
       !packet_allowances.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
@@ -105,7 +105,15 @@ void Nat::translate(std::span<Packet* const> packets, Tick now) {
   State::Burst burst;
   burst.now = now;
   state_->in_hand = packets;
-  state_->make_keys(burst, packets);
+  // While some are forwarded, memory brings the flows of the next.
+  std::array<State::Group, 2> groups;
+  std::size_t turn = 0;
+  for (std::size_t from = 0; from < packets.size() + State::kGroup; from += State::kGroup) {
+    state_->take_in(groups[turn], packets.subspan(std::min(from, packets.size())), burst);
+    turn ^= 1;
+    state_->forward_hinted(groups[turn], burst);
+  }
+  if (burst.forwarded == packets.size()) return;
   state_->find_flows(burst);
   if (!swept()) state_->forget_stale_flows(burst);
   if (burst.found < burst.size || burst.any_passed_on) state_->open_flows(burst);
@@ -149,38 +157,57 @@ FlowKey Nat::State::key_of(const Packet& packet) const {
                                                                  .remote_port = echo ? L4Port{} : packet.src_port});
 }
 
-[[gnu::flatten]] void Nat::State::make_keys(Burst& burst, std::span<Packet* const> packets) {
+inline void Nat::State::set_key(Packet& packet) const {
+  const FlowKey key = key_of(packet);
+  const std::uint32_t signature = hash(key);
+  hints.fetch(signature);
+  packet.key = key;
+  packet.signature = signature;
+}
+
+[[gnu::flatten]] void Nat::expect(std::span<Packet> packets) const {
+  for (Packet& packet : packets) {
+    if (packet.verdict == Verdict::kPending) state_->set_key(packet);
+  }
+}
+
+// The first of `packets`, and what their hints name is asked for.
+[[gnu::flatten]] void Nat::State::take_in(Group& group, std::span<Packet* const> packets, Burst& burst) {
   std::size_t size = 0;
-  bool any_passed_on = false;
-  for (Packet* const packet : packets) {
+  bool any_passed_on = burst.any_passed_on;
+  for (Packet* const packet : packets.first(std::min(packets.size(), kGroup))) {
     if (packet->content == Content::kError) {
       burst.errors[burst.error_count++] = packet;
       continue;
     }
     if (!judge_segment(*packet, burst.now)) continue;
-    const FlowKey key = key_of(*packet);
-    const std::uint32_t signature = hash(key);
-    packet->key = key;
-    packet->signature = signature;
+    if (packet->signature == 0) set_key(*packet);  // none yet, or one that is made again
     any_passed_on |= packet->pass.kind != PassKind::kAtHome;
-    burst.keys[size] = &packet->key;
-    burst.signatures[size] = signature;
-    burst.packets[size++] = packet;
+    const std::uint32_t number = hints.find(packet->signature);
+    if (number != kNone) flows.fetch(number);
+    group.hints[size] = number;
+    group.packets[size++] = packet;
   }
-  burst.size = size;
+  group.size = size;
   burst.any_passed_on = any_passed_on;
 }
 
-void Nat::State::find_flows(Burst& burst) const {
+void Nat::State::find_flows(Burst& burst) {
   const std::size_t size = burst.size;
-  index->lookup_bulk({burst.keys.data(), burst.size}, {burst.signatures.data(), burst.size},
-                     {burst.numbers.data(), burst.size});
-  std::size_t found = 0;
+  std::array<const FlowKey*, kMaxBurst> keys;
+  std::array<std::uint32_t, kMaxBurst> signatures;
+  std::array<std::uint32_t, kMaxBurst> numbers;
   for (std::size_t i = 0; i < size; ++i) {
-    burst.packets[i]->flow = burst.numbers[i];
-    found += burst.numbers[i] != kNone ? 1 : 0;
+    keys[i] = &burst.packets[i]->key;
+    signatures[i] = burst.packets[i]->signature;
   }
-  burst.found = found;
+  index->lookup_bulk({keys.data(), size}, {signatures.data(), size}, {numbers.data(), size});
+  for (std::size_t i = 0; i < size; ++i) {
+    burst.packets[i]->flow = numbers[i];
+    if (numbers[i] == kNone) continue;
+    hints.remember(signatures[i], numbers[i]);
+    ++burst.found;
+  }
 }
 
 // While flows of what was removed are being swept, those that packets come upon are closed at once.

@@ -77,6 +77,10 @@ class Nat {
   /// need to call it, when Tables::any_packet_limit is false.
   void admit(std::span<Packet* const> burst, Tick now);
 
+  /// Asks for what `translate` will look at first, so that it comes while other packets are taken apart. Packets as
+  /// parsed, none of them a fragment or ARP; the dead are left alone.
+  void expect(std::span<Packet> packets) const;
+
   /// At most kMaxBurst packets, all pending. Every one leaves with kForward (bytes rewritten, egress filled),
   /// kDrop (bytes as they were), kAnswered (bytes as they were; dead as by kDrop, but the sender is to get `answer` by
   /// way of `egress`) or kHandedOver (bytes as they were): to go to the worker `passed_to`, with `pass`.

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "dataplane/flow/flow_hash.h"
+#include "dataplane/flow/flow_hints.h"
 #include "dataplane/flow/flow_index.h"
 #include "dataplane/flow/flow_pool.h"
 #include "dataplane/flow/memory.h"
@@ -42,12 +43,18 @@ struct Nat::State {
   State(const Options& given, const Home& its_home, Neighbours& its_neighbours, TenantUsage& its_usage);
   bool allocate();
 
+  // Some packets of the burst, whose flows are asked for at a time: as many lines as leave room for others on their
+  // way.
+  static constexpr std::size_t kGroup = 8;
+  struct Group {
+    std::array<Packet*, kGroup> packets;
+    std::array<std::uint32_t, kGroup> hints;  ///< numbers of flows, or kNone
+    std::size_t size = 0;
+  };
   // The burst in its stages.
   struct Burst {
-    std::array<Packet*, kMaxBurst> packets;
-    std::array<const FlowKey*, kMaxBurst> keys;
-    std::array<std::uint32_t, kMaxBurst> signatures;
-    std::array<std::uint32_t, kMaxBurst> numbers;  ///< of the flows found
+    std::size_t forwarded = 0;               ///< by their hints: done with
+    std::array<Packet*, kMaxBurst> packets;  ///< the others
     std::size_t size = 0;
     std::size_t found = 0;
     bool any_passed_on = false;                 ///< another worker's NAT has sent some of them
@@ -56,8 +63,10 @@ struct Nat::State {
     std::size_t error_count = 0;
     Tick now = 0;
   };
-  void make_keys(Burst& burst, std::span<Packet* const> packets);
-  void find_flows(Burst& burst) const;
+  void set_key(Packet& packet) const;
+  void take_in(Group& group, std::span<Packet* const> packets, Burst& burst);
+  void forward_hinted(const Group& group, Burst& burst);
+  void find_flows(Burst& burst);
   void forget_stale_flows(Burst& burst);
   void open_flows(Burst& burst);
   void rewrite(Burst& burst);
@@ -70,12 +79,14 @@ struct Nat::State {
   }
   bool may_come_another_way(Packet& packet) const;
   static void learn_way(const Packet& packet, Flow& flow);
-  void forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
-  void forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
-  void leave_outbound(Packet& packet, Flow& flow, std::uint32_t number);
-  void leave_inbound(Packet& packet, Flow& flow, std::uint32_t number);
-  void depart_outbound(Packet& packet, const Flow& flow);
-  void depart_inbound(Packet& packet, const Flow& flow);
+  void fetch_interfaces(const Group& group) const;
+  bool forward(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  bool forward_outbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  bool forward_inbound(Packet& packet, Flow& flow, std::uint32_t number, Tick now);
+  void leave_outbound(Packet& packet, Flow& flow, std::uint32_t number, std::uint32_t length);
+  void leave_inbound(Packet& packet, Flow& flow, std::uint32_t number, std::uint32_t length);
+  void depart_outbound(Packet& packet, const Flow& flow, std::uint32_t length);
+  void depart_inbound(Packet& packet, const Flow& flow, std::uint32_t length);
   std::uint16_t largest_mss(const Flow& flow) const;
   void carry_counts(Flow& flow, std::uint32_t number);
 
@@ -173,6 +184,7 @@ struct Nat::State {
   std::uint16_t smallest_mtu;  ///< of all attachments: what is no larger fits everywhere
   FlowHash hash;
   std::unique_ptr<FlowIndex> index;
+  FlowHints hints;
   FlowPool flows;
   TimerWheel wheel;
   RemoteUse remote_use;

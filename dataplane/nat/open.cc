@@ -199,6 +199,7 @@ bool Nat::State::enter(Opening& opening, Tick now) {
 
   const FlowKey inbound = inbound_key(opening.subnet.number, ends);
   const std::uint32_t inbound_signature = hash(inbound);
+  hints.fetch(inbound_signature);
   if (!index->insert(packet.key, packet.signature, opening.number)) {
     drop_packet(packet, Drop::flow_table_full);
     return false;
@@ -208,6 +209,8 @@ bool Nat::State::enter(Opening& opening, Tick now) {
     drop_packet(packet, Drop::flow_table_full);
     return false;
   }
+  hints.remember(packet.signature, opening.number);
+  hints.remember(inbound_signature, opening.number);
   ports->opened(opening.inbound);
   arm(opening.number, now);
   interface_counters[flow.interface_slot].flows_opened.add();
@@ -255,8 +258,11 @@ void Nat::State::free_flow(std::uint32_t number) {
   const FlowKey outbound = outbound_key_of(flow, cold);
   const PortChoice::Wanted tuple = inbound_tuple_of(flow, cold);
   const FlowKey inbound = inbound_key(tuple.subnet, tuple.ends);
-  index->erase(outbound, hash(outbound));
-  index->erase(inbound, hash(inbound));
+  for (const FlowKey& key : {outbound, inbound}) {
+    const std::uint32_t signature = hash(key);
+    index->erase(key, signature);
+    hints.forget(signature, number);
+  }
   ports->closed(tuple);
   if (!cold.ticket.is_none())
     reports.add(static_cast<std::uint16_t>(cold.home),

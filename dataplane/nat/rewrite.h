@@ -20,15 +20,8 @@ inline void compile_rewrite(Flow& flow) {
 
 /// Where the transport header has its checksum.
 constexpr std::size_t checksum_offset(Protocol protocol) {
-  switch (protocol) {
-    case Protocol::kTcp:
-      return 16;
-    case Protocol::kUdp:
-      return 6;
-    case Protocol::kIcmp:
-      return 2;
-  }
-  return 0;
+  if (protocol == Protocol::kUdp) return 6;
+  return protocol == Protocol::kTcp ? 16 : 2;
 }
 
 inline void adjust_l4(std::uint8_t* l4, Protocol protocol, std::uint16_t delta) {
@@ -72,15 +65,17 @@ inline void renumber(Ipv4Header& ip, std::uint16_t identification_be) {
 
 /// The transport's checksum covers the whole datagram, and a difference is as right for a first fragment.
 inline void rewrite_outbound(const Flow& flow, Ipv4Header& ip, std::uint8_t* l4) {
+  const Protocol protocol = flow.protocol;
   rewrite_address_outbound(flow, ip);
-  write_port(l4 + (flow.protocol == Protocol::kIcmp ? kIdentifierOffset : kSrcPortOffset), flow.interface_port);
-  adjust_l4(l4, flow.protocol, flow.l4_delta);
+  write_port(l4 + (protocol == Protocol::kIcmp ? kIdentifierOffset : kSrcPortOffset), flow.interface_port);
+  adjust_l4(l4, protocol, flow.l4_delta);
 }
 
 inline void rewrite_inbound(const Flow& flow, Ipv4Header& ip, std::uint8_t* l4) {
+  const Protocol protocol = flow.protocol;
   rewrite_address_inbound(flow, ip);
-  write_port(l4 + (flow.protocol == Protocol::kIcmp ? kIdentifierOffset : kDstPortOffset), flow.inside_port);
-  adjust_l4(l4, flow.protocol, reverse_delta(flow.l4_delta));
+  write_port(l4 + (protocol == Protocol::kIcmp ? kIdentifierOffset : kDstPortOffset), flow.inside_port);
+  adjust_l4(l4, protocol, reverse_delta(flow.l4_delta));
 }
 
 }  // namespace hypernat::dataplane

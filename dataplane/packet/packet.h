@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "config/types.h"
 #include "dataplane/flow/flow_key.h"
@@ -163,6 +164,7 @@ struct Packet : PacketHead {
   // Set by parse: of frames on a segment.
   Ipv4Address peer;            ///< tunnels: the outer source address; zero without
   MacAddress environment_mac;  ///< inside: the source MAC of the (inner) frame
+  std::uint32_t interface;     ///< outside: slot in Tables::interfaces of the one that it is for
 
   // Set by gather.
   DatagramMark datagram;
@@ -188,7 +190,7 @@ inline void begin(Packet& packet) {
   static constexpr PacketHead kNewHead{};
   static constexpr Pass kNoPass{};
   static_cast<PacketHead&>(packet) = kNewHead;
-  packet.pass = kNoPass;
+  std::memcpy(&packet.pass, &kNoPass, sizeof kNoPass);  // one store, where four fields would be four
   packet.peer = {};
   packet.toeplitz = 0;
   packet.signature = 0;

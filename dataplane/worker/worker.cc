@@ -4,6 +4,7 @@
 #include <rte_ether.h>
 #include <rte_pause.h>
 
+#include <algorithm>
 #include <cassert>
 #include <thread>
 
@@ -27,6 +28,9 @@ bool checksum_is_bad(const rte_mbuf& mbuf) {
 // What a device did to a frame that has to be undone, or said of it that kills it.
 constexpr std::uint64_t kUnusualFlags =
     RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_L4_CKSUM_BAD | RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD;
+
+// Taken apart at a time, each time while memory brings what the ones before will need.
+constexpr std::size_t kParsedAtOnce = 16;
 
 // Between two looks through all neighbours: far less than it takes to ask one again.
 constexpr Tick kBetweenLooks = 8;
@@ -221,7 +225,14 @@ void Worker::describe_unusual(Packet& packet, rte_mbuf*& mbuf) {
 void Worker::parse(Burst& burst, Tick now) {
   std::array<Parsed, kMaxBurst> parsed;
   burst.fragments = 0;
-  if (decapsulate(std::span(burst.packets).first(burst.size), ingress_, parsed) == 0) return;
+  std::size_t others = 0;
+  for (std::size_t from = 0; from < burst.size; from += kParsedAtOnce) {
+    const auto some = std::span(burst.packets).subspan(from, std::min(kParsedAtOnce, burst.size - from));
+    const std::size_t others_of_some = decapsulate(some, ingress_, std::span(parsed).subspan(from));
+    if (others_of_some == 0) nat_->expect(some);
+    others += others_of_some;
+  }
+  if (others == 0) return;
   for (std::uint32_t i = 0; i < burst.size; ++i) {
     if (parsed[i] == Parsed::kFragment) ++burst.fragments;
     if (parsed[i] == Parsed::kArp) hear_arp(burst.packets[i], *burst.mbufs[i], burst.origin, now);

@@ -19,7 +19,7 @@ MUTANTS = [
            "flow.protocol == Protocol::kIcmp ? port_delta : add_sums(flow.ip_delta, port_delta)",
            "add_sums(flow.ip_delta, port_delta)"),
     Mutant("the reply's sum goes the wrong way", "nat/rewrite.h",
-           "adjust_l4(l4, flow.protocol, reverse_delta(flow.l4_delta));", "adjust_l4(l4, flow.protocol, flow.l4_delta);"),
+           "adjust_l4(l4, protocol, reverse_delta(flow.l4_delta));", "adjust_l4(l4, protocol, flow.l4_delta);"),
     Mutant("the time to live stays as it is", "nat/rewrite.h",
            "  --ip.ttl;\n  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta, kTtlDelta);",
            "  ip.checksum = adjust_checksum(ip.checksum, flow.ip_delta);"),
@@ -43,6 +43,10 @@ MUTANTS = [
            "may_open_now(packet, mapping.tenant, now)"),
     Mutant("a new SYN does not tell who sent it", "nat/forward.cc",
            "if (revives || another_way) learn_way(packet, flow);", "if (another_way) learn_way(packet, flow);"),
+    Mutant("a hint is believed though its flow is to be swept", "nat/forward.cc",
+           "belongs_to(packet, flow) && (all_stand || stands(flow))", "belongs_to(packet, flow)"),
+    Mutant("a fragment goes by its hint as if it were whole", "nat/forward.cc",
+           "number != kNone && !is_fragment(packet) && packet", "number != kNone && packet"),
     Mutant("a RST is answered with the wrong number", "nat/answer.cc",
            "tcp.sequence_be = segment.acknowledgment_be;", "tcp.sequence_be = segment.sequence_be;"),
     # Time
@@ -54,7 +58,7 @@ MUTANTS = [
     Mutant("allowances are earned twice as fast", "nat/allowance.h", "* per_second / 1000;", "* per_second / 500;"),
     # Who may
     Mutant("another worker host may go on with a flow", "nat/forward.cc",
-           "  if (another_way && !may_come_another_way(packet)) return;\n", ""),
+           "  if (another_way && !may_come_another_way(packet)) return false;\n", ""),
     Mutant("any source of the Lambda VPC comes from any host", "nat/open.cc",
            " || (peer != nullptr && !peer->block.contains(packet.src))", ""),
     Mutant("an opening asks no rules", "nat/open.cc",
@@ -127,7 +131,8 @@ MUTANTS = [
     Mutant("a flow that is gone keeps its port", "nat/port_choice.cc",
            "    parts_.bitmaps[entry->bitmap].clear(parts_.home.reply_ports(flow.ends.protocol).position_of("
            "flow.ends.local_port));\n", ""),
-    Mutant("a flow that is gone is found by replies", "nat/open.cc", "  index->erase(inbound, hash(inbound));\n", ""),
+    Mutant("a flow that is gone is found by replies", "nat/open.cc", "  for (const FlowKey& key : {outbound, inbound}) {",
+           "  for (const FlowKey& key : {outbound}) {"),
     # Ports
     Mutant("ports below 1024 are given away", "nat/port_choice.cc",
            "    if (space.port_at(position).host() >= kFirstInterfacePort) positions[drawn++] = position;",
