@@ -1,8 +1,8 @@
 // What may stand in a configuration file: one descriptor for each key.
 //
 // A Schema<T> says which keys a YAML map has and where in a T each value goes. Loading, every message about a file's
-// shape and the reference (reference_markdown) derive from it, so none of them can disagree with another. A key's
-// default is whatever a T has by itself.
+// shape, the reference (reference_markdown) and what differs between two files derive from it, so none of them can
+// disagree with another. A key's default is whatever a T has by itself.
 #pragma once
 
 #include <cstddef>
@@ -36,6 +36,13 @@ struct KeyReference {
   std::string doc;
 };
 
+/// A key that has another value in one object than in another.
+struct Difference {
+  std::string key;     ///< "limits.flows", "ports[0].mtu"
+  std::string before;  ///< as it would be written
+  std::string after;
+};
+
 /// How many items a list may have.
 struct Count {
   std::size_t least = 0;
@@ -49,7 +56,8 @@ class Schema {
   template <class Access, class V>
   Schema& required(Key key, Access access, Scalar<V> scalar) {
     const KeyReference reference = describe_scalar(key, scalar, "required");
-    add(key, Need::kRequired, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kRequired, scalar.expected, load_scalar(access, scalar), {reference},
+        compare_scalar(access, scalar));
     return *this;
   }
 
@@ -57,7 +65,8 @@ class Schema {
   Schema& optional(Key key, Access access, Scalar<V> scalar) {
     T defaults{};
     const KeyReference reference = describe_scalar(key, scalar, scalar.print(std::invoke(access, defaults)));
-    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference},
+        compare_scalar(access, scalar));
     return *this;
   }
 
@@ -65,7 +74,8 @@ class Schema {
   template <class Access, class V>
   Schema& optional(Key key, Access access, Scalar<V> scalar, std::string absent) {
     const KeyReference reference = describe_scalar(key, scalar, std::move(absent));
-    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference});
+    add(key, Need::kOptional, scalar.expected, load_scalar(access, scalar), {reference},
+        compare_scalar(access, scalar));
     return *this;
   }
 
@@ -84,34 +94,31 @@ class Schema {
         if (auto value = read_scalar(item, scalar, loader, at)) values.push_back(std::move(*value));
       });
     };
-    add(key, need_of(count), expected, load, {reference});
+    const auto compare_item = [=](V& before, V& after, const Path& at, std::vector<Difference>& found) {
+      compare_values(before, after, scalar, at, found);
+    };
+    add(key, need_of(count), expected, load, {reference}, compare_list(access, compare_item));
     return *this;
   }
 
   /// A list of maps.
   template <class Access, class V>
   Schema& list(Key key, Access access, Schema<V> item_schema, Count count) {
-    return list(key, access, std::move(item_schema), count, [](const V& value, Loader&, const Path&) { return value; });
+    const auto as_it_is = [](const V& value, Loader&, const Path&) { return value; };
+    const auto compare_item = [item_schema](V& before, V& after, const Path& at, std::vector<Difference>& found) {
+      item_schema.compare(before, after, at, found);
+    };
+    return add_list(key, access, item_schema, count, as_it_is, compare_list(access, compare_item));
   }
 
   /// A list of maps whose shape differs from what the model keeps of them; `convert(V, Loader&, Path)` may refuse.
   template <class Access, class V, class Convert>
   Schema& list(Key key, Access access, Schema<V> item_schema, Count count, Convert convert) {
-    const std::string expected = "a list of " + count_text(count) + ", each " + item_schema.expected();
-    std::vector<KeyReference> references = {
-        {key.name, "list of maps", "", count.least > 0 ? "required" : "none", count_range(count), key.doc}};
-    append_references(references, std::string(key.name) + "[]", item_schema.references());
-    auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
-      auto& values = std::invoke(access, object);
-      values.clear();
-      each_item(node, loader, path, count, expected, [&](const YamlNode& item, const Path& at) {
-        V value{};
-        item_schema.load(item, value, loader, at);
-        values.push_back(convert(value, loader, at));
-      });
+    const auto compare_item = [](const auto& before, const auto& after, const Path& at,
+                                 std::vector<Difference>& found) {
+      if (!(before == after)) found.push_back({at.text(), "one map", "another"});
     };
-    add(key, need_of(count), expected, load, std::move(references));
-    return *this;
+    return add_list(key, access, std::move(item_schema), count, convert, compare_list(access, compare_item));
   }
 
   /// A map within the map. It may be left out when every key in it may.
@@ -124,8 +131,11 @@ class Schema {
     auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
       schema.load(node, std::invoke(access, object), loader, path);
     };
+    auto compare = [=](T& before, T& after, const Path& at, std::vector<Difference>& found) {
+      schema.compare(std::invoke(access, before), std::invoke(access, after), at, found);
+    };
     const std::string expected = schema.expected();
-    add(key, need, expected, load, std::move(references));
+    add(key, need, expected, load, std::move(references), compare);
     return *this;
   }
 
@@ -141,6 +151,11 @@ class Schema {
         loader.refuse(path, "no " + quote(field.key.name) + for_key(path), field.expected);
       }
     }
+  }
+
+  /// Appends what differs. Not const, as an access may be a function of a T&; nothing is changed.
+  void compare(T& before, T& after, const Path& path, std::vector<Difference>& found) const {
+    for (const Field& field : fields_) field.compare(before, after, path / field.key.name, found);
   }
 
   /// "a map with the keys a, b, c", for messages.
@@ -162,6 +177,7 @@ class Schema {
  private:
   enum class Need { kRequired, kOptional };
   using LoadField = std::function<void(const YamlNode&, T&, Loader&, const Path&)>;
+  using CompareField = std::function<void(T&, T&, const Path&, std::vector<Difference>&)>;
 
   struct Field {
     Key key;
@@ -169,10 +185,31 @@ class Schema {
     std::string expected;
     LoadField load;
     std::vector<KeyReference> references;
+    CompareField compare;
   };
 
-  void add(Key key, Need need, std::string expected, LoadField load, std::vector<KeyReference> references) {
-    fields_.push_back({key, need, std::move(expected), std::move(load), std::move(references)});
+  void add(Key key, Need need, std::string expected, LoadField load, std::vector<KeyReference> references,
+           CompareField compare) {
+    fields_.push_back({key, need, std::move(expected), std::move(load), std::move(references), std::move(compare)});
+  }
+
+  template <class Access, class V, class Convert>
+  Schema& add_list(Key key, Access access, Schema<V> item_schema, Count count, Convert convert, CompareField compare) {
+    const std::string expected = "a list of " + count_text(count) + ", each " + item_schema.expected();
+    std::vector<KeyReference> references = {
+        {key.name, "list of maps", "", count.least > 0 ? "required" : "none", count_range(count), key.doc}};
+    append_references(references, std::string(key.name) + "[]", item_schema.references());
+    auto load = [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
+      auto& values = std::invoke(access, object);
+      values.clear();
+      each_item(node, loader, path, count, expected, [&](const YamlNode& item, const Path& at) {
+        V value{};
+        item_schema.load(item, value, loader, at);
+        values.push_back(convert(value, loader, at));
+      });
+    };
+    add(key, need_of(count), expected, load, std::move(references), std::move(compare));
+    return *this;
   }
 
   const Field* find(std::string_view name) const {
@@ -238,6 +275,44 @@ class Schema {
   static LoadField load_scalar(Access access, Scalar<V> scalar) {
     return [=](const YamlNode& node, T& object, Loader& loader, const Path& path) {
       if (auto value = read_scalar(node, scalar, loader, path)) std::invoke(access, object) = std::move(*value);
+    };
+  }
+
+  // A V, or an optional one.
+  template <class Value, class V>
+  static std::string written(const Value& value, const Scalar<V>& scalar) {
+    if constexpr (std::is_same_v<Value, std::optional<V>>) {
+      return value ? scalar.print(*value) : "nothing";
+    } else {
+      return scalar.print(value);
+    }
+  }
+
+  template <class Value, class V>
+  static void compare_values(const Value& before, const Value& after, const Scalar<V>& scalar, const Path& at,
+                             std::vector<Difference>& found) {
+    Difference difference{at.text(), written(before, scalar), written(after, scalar)};
+    if (difference.before != difference.after) found.push_back(std::move(difference));
+  }
+
+  template <class Access, class V>
+  static CompareField compare_scalar(Access access, Scalar<V> scalar) {
+    return [=](T& before, T& after, const Path& at, std::vector<Difference>& found) {
+      compare_values(std::invoke(access, before), std::invoke(access, after), scalar, at, found);
+    };
+  }
+
+  // Item by item when both have as many.
+  template <class Access, class CompareItem>
+  static CompareField compare_list(Access access, CompareItem compare_item) {
+    return [=](T& before, T& after, const Path& at, std::vector<Difference>& found) {
+      auto& old = std::invoke(access, before);
+      auto& young = std::invoke(access, after);
+      if (old.size() != young.size()) {
+        found.push_back({at.text(), std::to_string(old.size()) + " items", std::to_string(young.size()) + " items"});
+        return;
+      }
+      for (std::size_t i = 0; i < old.size(); ++i) compare_item(old[i], young[i], at / i, found);
     };
   }
 
