@@ -25,6 +25,12 @@ void check_workers(const DataplaneConfig& config, Loader& loader) {
       loader.refuse(Path() / "workers" / "lcores" / i, "lcore " + std::to_string(lcore) + " again", "each lcore once");
     }
   }
+  const std::size_t lcores = config.workers.lcores.size();
+  if (config.workers.count && lcores > *config.workers.count) {
+    const std::string count = std::to_string(*config.workers.count);
+    loader.refuse(Path() / "workers" / "lcores", std::to_string(lcores) + " lcores for workers.count " + count,
+                  "at most " + count + " of them, as each runs one worker or more");
+  }
   if (config.workers.scheduling == WorkerScheduling::kRealTime && config.workers.idle == IdleMode::kSpin) {
     loader.refuse(Path() / "workers" / "scheduling", "real_time with idle: spin",
                   "idle: sleep, as the kernel's own threads need the CPU, too");
@@ -239,6 +245,19 @@ std::string to_string(Encapsulation encapsulation) {
       return "geneve";
   }
   return "";
+}
+
+std::vector<std::string> differences_for_good(const DataplaneConfig& running, const DataplaneConfig& wanted) {
+  DataplaneConfig before = running;
+  DataplaneConfig after = wanted;
+  after.workers.lcores = before.workers.lcores;
+  if (!after.workers.count) after.workers.count = before.workers.count;
+  std::vector<Difference> found;
+  dataplane_schema().compare(before, after, {}, found);
+  std::vector<std::string> texts;
+  for (const Difference& difference : found)
+    texts.push_back(difference.key + " (" + difference.before + ", now " + difference.after + ")");
+  return texts;
 }
 
 DataplaneConfig parse_dataplane_config(std::string_view text, const std::string& file_name) {

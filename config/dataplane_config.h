@@ -54,7 +54,8 @@ enum class WorkerScheduling : std::uint8_t {
 };
 
 struct WorkersConfig {
-  std::vector<unsigned> lcores;  ///< one worker each; empty: every EAL lcore but the main one
+  std::vector<unsigned> lcores;        ///< that run the workers; empty: every EAL lcore but the main one
+  std::optional<std::uint16_t> count;  ///< of workers, at least one for each lcore; absent: one for each
   IdleMode idle = IdleMode::kSleep;
   std::chrono::microseconds idle_sleep{50};
   WorkerScheduling scheduling = WorkerScheduling::kOrdinary;
@@ -152,6 +153,10 @@ struct DataplaneConfig {
   TimeoutsConfig timeouts;
   bool operator==(const DataplaneConfig&) const = default;
 };
+
+/// What a running data plane can not take from its file when it reads it again, everything but workers.lcores: for each
+/// key that differs "limits.flows (65536, now 1000)". A `wanted` without workers.count wants the running one.
+std::vector<std::string> differences_for_good(const DataplaneConfig& running, const DataplaneConfig& wanted);
 
 /// Both throw ConfigError with every mistake found.
 DataplaneConfig load_dataplane_config(const std::filesystem::path& file);

@@ -39,8 +39,10 @@ Scalar<std::uint16_t> home_bucket_count() {
 Schema<WorkersConfig> workers_schema() {
   Schema<WorkersConfig> schema;
   schema
-      .list({"lcores", "The EAL lcores that forward packets, one worker each."}, &WorkersConfig::lcores,
-            integer<unsigned>(0, 127), {.least = 0, .most = 64}, "every one but the main lcore")
+      .list({"lcores", "The EAL lcores that run the workers. SIGHUP has a running data plane read them again."},
+            &WorkersConfig::lcores, integer<unsigned>(0, 127), {.least = 0, .most = 64}, "every one but the main lcore")
+      .optional({"count", "How many workers the flows are divided among, for good; each lcore runs one or more."},
+                &WorkersConfig::count, integer<std::uint16_t>(1, 64), "one for each lcore")
       .optional({"idle", "What a worker without packets does: sleep, or ask again at once."}, &WorkersConfig::idle,
                 one_of<IdleMode>({{"sleep", IdleMode::kSleep}, {"spin", IdleMode::kSpin}}))
       .optional({"idle_sleep", "How long it sleeps."}, &WorkersConfig::idle_sleep,

@@ -1,4 +1,5 @@
-// hypernat-dataplane: reads its configuration, starts, beats until told to stop.
+// hypernat-dataplane: reads its configuration, starts, beats until told to stop. SIGHUP has it read the file again.
+#include <fmt/format.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,12 +31,13 @@ struct CommandLine {
   std::vector<std::string> eal;
 };
 
-// Stop signals are taken by the main thread, at one place; every thread made later inherits the mask.
+// Signals are taken by the main thread, at one place; every thread made later inherits the mask.
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const sigset_t of_devices = device_signals();
   pthread_sigmask(SIG_BLOCK, &of_devices, nullptr);
@@ -42,33 +45,55 @@ sigset_t block_signals() {
   return signals;
 }
 
-// False when a stop signal came instead of the beat.
-bool wait_for_beat(const sigset_t& stop_signals, std::chrono::steady_clock::time_point beat) {
+// The signal that came before the beat did; 0: none.
+int wait_for_beat(const sigset_t& signals, std::chrono::steady_clock::time_point beat) {
   for (;;) {
     const auto left =
         std::max<std::chrono::nanoseconds>(beat - std::chrono::steady_clock::now(), std::chrono::nanoseconds{0});
     const timespec patience{.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
-    const int signal = sigtimedwait(&stop_signals, nullptr, &patience);
-    if (signal > 0) spdlog::info("stopping: signal {}", signal);
-    if (signal > 0) return false;
-    if (errno != EINTR) return true;
+    const int signal = sigtimedwait(&signals, nullptr, &patience);
+    if (signal > 0) return signal;
+    if (errno != EINTR) return 0;
   }
 }
 
-void run(const config::DataplaneConfig& config, const std::vector<std::string>& more_eal) {
-  const sigset_t stop_signals = block_signals();
+void reload(Dataplane& dataplane, const std::string& config_file) {
+  try {
+    dataplane.reload(config::load_dataplane_config(config_file));
+  } catch (const std::exception& error) {
+    spdlog::error("nothing of {} is taken, everything stays as it is: {}", config_file, error.what());
+  }
+}
+
+// False when told to stop before the beat.
+bool serve_until_beat(Dataplane& dataplane, const CommandLine& line, const sigset_t& signals,
+                      std::chrono::steady_clock::time_point beat) {
+  while (const int signal = wait_for_beat(signals, beat)) {
+    if (signal != SIGHUP) {
+      spdlog::info("stopping: signal {}", signal);
+      return false;
+    }
+    reload(dataplane, line.config_file);
+  }
+  return true;
+}
+
+void run(const config::DataplaneConfig& config, const CommandLine& line) {
+  const sigset_t signals = block_signals();
   std::vector<std::string> arguments = config.eal;
-  arguments.insert(arguments.end(), more_eal.begin(), more_eal.end());
+  arguments.insert(arguments.end(), line.eal.begin(), line.eal.end());
   const std::unique_ptr<config::Store> store = config::open_directory_store(config.store.directory);
   const Eal eal(config.file_prefix, arguments);
   Dataplane dataplane(config, *store);
   const Telemetry telemetry(dataplane);
-  spdlog::info("node {}: running, {} workers", config.node, dataplane.workers().size());
+  const std::set<unsigned> lcores(dataplane.crew().lcores().begin(), dataplane.crew().lcores().end());
+  spdlog::info("node {}: running, {} workers on lcores {}", config.node, dataplane.workers().size(),
+               fmt::join(lcores, ", "));
   auto beat = std::chrono::steady_clock::now();
   do {
     dataplane.beat();
     beat = std::max(beat + config.store.beat, std::chrono::steady_clock::now());
-  } while (wait_for_beat(stop_signals, beat));
+  } while (serve_until_beat(dataplane, line, signals, beat));
 }
 
 CommandLine parse(int argc, char** argv) {
@@ -95,7 +120,7 @@ int main(int argc, char** argv) {
       std::printf("%s: good\n", line.config_file.c_str());
       return 0;
     }
-    run(config, line.eal);
+    run(config, line);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hypernat-dataplane: %s\n", error.what());
     return 1;

@@ -69,12 +69,17 @@ std::vector<unsigned> worker_lcores(const config::WorkersConfig& config) {
                                " is the main one, which can not be a worker");
     }
   }
+  if (config.count && lcores.size() > *config.count) {
+    throw std::runtime_error("workers.lcores: found " + std::to_string(lcores.size()) + " lcores for " +
+                             std::to_string(*config.count) +
+                             " workers; expected at most one for each, and workers.count says at the start how many");
+  }
   return lcores;
 }
 
 PacketPool::PacketPool(const config::DataplaneConfig& config, std::uint32_t workers, int numa_node) {
-  std::uint32_t buffers =
-      workers * (kInFlightOfWorker + config.limits.held_packets + config.limits.held_fragments + 2 * kCacheOfLcore);
+  std::uint32_t buffers = workers * (kInFlightOfWorker + config.limits.held_packets + config.limits.held_fragments) +
+                          rte_lcore_count() * 2 * kCacheOfLcore;
   std::uint32_t largest = 0;
   for (const auto& port : config.ports) {
     buffers += workers * (std::uint32_t{port.rx_descriptors} + port.tx_descriptors);

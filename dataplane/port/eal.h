@@ -31,7 +31,7 @@ class Eal {
 sigset_t device_signals();
 
 /// The lcores that workers run on: those configured, or every one but the main lcore. Throws std::runtime_error when
-/// one is not there.
+/// one is not there, or they are more than the workers.
 std::vector<unsigned> worker_lcores(const config::WorkersConfig& config);
 
 /// All buffers, one pool: enough that every queue, ring and holding place can be full at once.

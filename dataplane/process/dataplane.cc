@@ -1,17 +1,14 @@
 #include "dataplane/process/dataplane.h"
 
-#include <pthread.h>
+#include <fmt/format.h>
 #include <rte_errno.h>
-#include <rte_launch.h>
 #include <rte_lcore.h>
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -59,29 +56,21 @@ DeviceWrites useful_offloads(const config::DataplaneConfig& config, const std::s
   return useful;
 }
 
-// A signal of a device then has the worker running at once, whatever ran on its CPU.
-void take_precedence() {
-  const sched_param lowest{.sched_priority = sched_get_priority_min(SCHED_RR)};
-  const int error = pthread_setschedparam(pthread_self(), SCHED_RR, &lowest);
-  if (error != 0)
-    spdlog::warn("no real-time scheduling for a worker, which goes on as an ordinary thread: {}", std::strerror(error));
+config::DataplaneConfig with_count(config::DataplaneConfig config) {
+  if (!config.workers.count) config.workers.count = static_cast<std::uint16_t>(worker_lcores(config.workers).size());
+  return config;
 }
 
-int run_worker(void* argument) {
-  const sigset_t of_devices = device_signals();
-  pthread_sigmask(SIG_UNBLOCK, &of_devices, nullptr);
-  const auto* job = static_cast<WorkerJob*>(argument);
-  if (job->scheduling == config::WorkerScheduling::kRealTime) take_precedence();
-  job->worker->run(*job->clock);
-  return 0;
+std::vector<unsigned> first_lcores(const config::WorkersConfig& config) {
+  return deal_workers(std::vector(*config.count, kNoLcore), worker_lcores(config));
 }
 
 }  // namespace
 
 Dataplane::Dataplane(const config::DataplaneConfig& config, config::Store& store)
-    : config_(config),
-      lcores_(worker_lcores(config.workers)),
-      home_({.buckets = config.workers.home_buckets, .workers = static_cast<std::uint16_t>(lcores_.size())}),
+    : config_(with_count(config)),
+      lcores_(first_lcores(config_.workers)),
+      home_({.buckets = config.workers.home_buckets, .workers = *config_.workers.count}),
       tenants_(TableCompiler::Options{}.tenants),
       secret_(random_secret()) {
   open_ports();
@@ -103,7 +92,16 @@ Dataplane::Dataplane(const config::DataplaneConfig& config, config::Store& store
               },
       });
   watch_ = std::make_unique<WorkerWatch>(workers_.size(), kPatience);
-  launch();
+  try {
+    crew_ = std::make_unique<Crew>(
+        workers_, lcores_, clock_,
+        Crew::Options{.idle_sleep = config.workers.idle == config::IdleMode::kSleep ? config.workers.idle_sleep
+                                                                                    : std::chrono::microseconds{0},
+                      .scheduling = config.workers.scheduling});
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 Dataplane::~Dataplane() {
@@ -111,7 +109,7 @@ Dataplane::~Dataplane() {
 }
 
 void Dataplane::open_ports() {
-  const auto workers = static_cast<std::uint16_t>(lcores_.size());
+  const std::uint16_t workers = workers_count();
   const int node = numa_node_of(find_device(config_.ports.front()));
   pool_ = std::make_unique<PacketPool>(config_, workers, node);
   std::vector<MacAddress> macs;
@@ -126,7 +124,7 @@ void Dataplane::open_ports() {
 }
 
 void Dataplane::make_workers() {
-  const auto workers = static_cast<std::uint16_t>(lcores_.size());
+  const std::uint16_t workers = workers_count();
   const auto ports = static_cast<std::uint16_t>(ports_.size());
   rings_ = Rings::create({.workers = workers, .ports = ports});
   if (!rings_) throw std::runtime_error("no memory for the rings between workers");
@@ -162,8 +160,6 @@ Worker::Options Dataplane::worker_options(std::uint16_t number) const {
   Worker::Options options;
   options.number = number;
   options.burst = config_.workers.burst;
-  options.idle_sleep =
-      config_.workers.idle == config::IdleMode::kSleep ? config_.workers.idle_sleep : std::chrono::microseconds{0};
   options.to_workers = rings_->from(number);
   options.from_workers = rings_->to(number);
   options.reports_to_workers = rings_->reports_from(number);
@@ -244,21 +240,8 @@ Nat::Options Dataplane::nat_options(std::uint16_t number) const {
   return options;
 }
 
-void Dataplane::launch() {
-  jobs_.reserve(workers_.size());
-  for (std::size_t number = 0; number < workers_.size(); ++number) {
-    jobs_.push_back({.worker = workers_[number].get(), .clock = &clock_, .scheduling = config_.workers.scheduling});
-    if (rte_eal_remote_launch(run_worker, &jobs_.back(), lcores_[number]) != 0) {
-      stop();
-      throw std::runtime_error("lcore " + std::to_string(lcores_[number]) + " does not take worker " +
-                               std::to_string(number));
-    }
-  }
-}
-
 void Dataplane::stop() {
-  orders_.stop.store(true, std::memory_order_relaxed);
-  for (const unsigned lcore : lcores_) rte_eal_wait_lcore(lcore);
+  crew_.reset();
   workers_.clear();
   if (rings_) rings_->drain();
   ports_.clear();
@@ -277,15 +260,31 @@ void Dataplane::beat() {
   keeper_->report(std::move(status));
 }
 
+void Dataplane::reload(config::DataplaneConfig wanted) {
+  const std::vector<std::string> differences = config::differences_for_good(config_, wanted);
+  if (!differences.empty()) {
+    throw std::runtime_error(fmt::format("{}: only workers.lcores can change while the data plane runs; start it again",
+                                         fmt::join(differences, ", ")));
+  }
+  wanted.workers.count = config_.workers.count;
+  const std::vector<unsigned> lcores = deal_workers(crew_->lcores(), worker_lcores(wanted.workers));
+  if (lcores == crew_->lcores()) {
+    spdlog::info("configuration read again: no worker has to move");
+  } else {
+    crew_->move(lcores);
+  }
+}
+
 void Dataplane::watch_workers() {
+  crew_->look();
   std::vector<Tick> rounds;
   for (const auto& worker : workers_) rounds.push_back(worker->last_round());
   for (const WorkerWatch::Change& change : watch_->look(rounds, clock_.now())) {
     if (change.is_stalled) {
-      spdlog::error("worker {} (lcore {}) has not polled for {} ms: its packets are lost at the devices", change.worker,
-                    lcores_[change.worker], change.silent_for);
+      spdlog::error("worker {} ({}) has not polled for {} ms: its packets are lost at the devices", change.worker,
+                    crew_->where(change.worker), change.silent_for);
     } else {
-      spdlog::warn("worker {} (lcore {}) polls again", change.worker, lcores_[change.worker]);
+      spdlog::warn("worker {} ({}) polls again", change.worker, crew_->where(change.worker));
     }
   }
 }

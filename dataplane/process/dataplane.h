@@ -17,6 +17,7 @@
 #include "dataplane/nat/tenant_usage.h"
 #include "dataplane/port/eal.h"
 #include "dataplane/port/port.h"
+#include "dataplane/process/crew.h"
 #include "dataplane/process/table_keeper.h"
 #include "dataplane/process/worker_watch.h"
 #include "dataplane/worker/clock.h"
@@ -24,13 +25,6 @@
 #include "dataplane/worker/worker.h"
 
 namespace hypernat::dataplane {
-
-/// What an lcore is given to do.
-struct WorkerJob {
-  Worker* worker = nullptr;
-  const Clock* clock = nullptr;
-  config::WorkerScheduling scheduling = config::WorkerScheduling::kOrdinary;
-};
 
 class Dataplane {
  public:
@@ -42,9 +36,13 @@ class Dataplane {
 
   /// Pulls the table and reports the status.
   void beat();
+  /// Deals the workers to other lcores. Throws std::runtime_error when one can not be had, or anything else differs
+  /// from the configuration in use; then nothing changes.
+  void reload(config::DataplaneConfig wanted);
 
   const config::DataplaneConfig& config() const { return config_; }
   std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
+  const Crew& crew() const { return *crew_; }
   std::span<const std::unique_ptr<Port>> ports() const { return ports_; }
   const Attachments& attachments() const { return *attachments_; }
   const TableKeeper& tables() const { return *keeper_; }
@@ -65,12 +63,11 @@ class Dataplane {
   Worker::Options worker_options(std::uint16_t number) const;
   Gathering::Options fragment_options(std::uint16_t number) const;
   Nat::Options nat_options(std::uint16_t number) const;
-  std::uint16_t workers_count() const { return static_cast<std::uint16_t>(lcores_.size()); }
-  void launch();
+  std::uint16_t workers_count() const { return home_.workers(); }
   void stop();
 
-  config::DataplaneConfig config_;
-  std::vector<unsigned> lcores_;
+  config::DataplaneConfig config_;  ///< workers.count is there
+  std::vector<unsigned> lcores_;    ///< by worker, at the start: their memory lies there
   Home home_;
   TenantUsage tenants_;
   Orders orders_;
@@ -84,7 +81,7 @@ class Dataplane {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableKeeper> keeper_;
   std::unique_ptr<WorkerWatch> watch_;
-  std::vector<WorkerJob> jobs_;  ///< of the lcores
+  std::unique_ptr<Crew> crew_;
 };
 
 }  // namespace hypernat::dataplane

@@ -2,19 +2,15 @@
 
 #include <rte_ethdev.h>
 #include <rte_ether.h>
-#include <rte_pause.h>
 
 #include <algorithm>
 #include <cassert>
-#include <thread>
 
 #include "dataplane/attach/decapsulate.h"
 
 namespace hypernat::dataplane {
 namespace {
 
-// Empty rounds that only pause before a worker sleeps: a burst is often followed by another.
-constexpr std::uint32_t kPausesBeforeSleep = 256;
 // Oftener than RFC 5227 2.3 asks for: a link, and a bridge behind it, may take a second or two to come up.
 constexpr std::uint32_t kUnderlayAnnouncements = 10;
 constexpr Tick kBetweenAnnouncements = 250;
@@ -82,19 +78,6 @@ bool Worker::create_nat(const Nat::Options& options, TenantUsage& tenants) {
 bool Worker::create_gathering() {
   gathering_ = Gathering::create(options_.fragments, identifications_);
   return gathering_ != nullptr;
-}
-
-void Worker::run(const Clock& clock) {
-  std::uint32_t empty_rounds = 0;
-  while (!around_.orders.stop.load(std::memory_order_relaxed)) {
-    if (step(clock.now()) > 0) {
-      empty_rounds = 0;
-    } else if (++empty_rounds <= kPausesBeforeSleep || options_.idle_sleep.count() == 0) {
-      rte_pause();
-    } else {
-      std::this_thread::sleep_for(options_.idle_sleep);
-    }
-  }
 }
 
 std::uint32_t Worker::step(Tick now) {

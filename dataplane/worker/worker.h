@@ -11,7 +11,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -43,7 +42,6 @@ namespace hypernat::dataplane {
 struct Orders {
   std::atomic<const Tables*> tables{nullptr};      ///< never null once workers run
   std::atomic<const TraceFilter*> trace{nullptr};  ///< null: nobody traces
-  std::atomic<bool> stop{false};
 };
 
 struct ReceiveQueue {
@@ -59,7 +57,6 @@ class Worker {
   struct Options {
     std::uint16_t number = 0;
     std::uint16_t burst = kMaxBurst;
-    std::chrono::microseconds idle_sleep{50};  ///< zero: spin
     std::vector<ReceiveQueue> queues;
     std::vector<std::uint16_t> port_of_device;  ///< ethdev port id to index in the configuration
     std::vector<bool> device_hashes;            ///< by port: packets may carry an RSS hash with the home's key
@@ -96,8 +93,6 @@ class Worker {
 
   /// One round at `now`; returns how many packets it moved.
   std::uint32_t step(Tick now);
-  /// Rounds until told to stop.
-  void run(const Clock& clock);
 
   // Any thread.
   std::uint16_t number() const { return options_.number; }

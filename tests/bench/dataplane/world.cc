@@ -209,7 +209,6 @@ void World::make_workers() {
   for (std::uint16_t number = 0; number < options_.workers; ++number) {
     dataplane::Worker::Options made;
     made.number = number;
-    made.idle_sleep = std::chrono::microseconds{0};
     if (options_.stages && number == 0) made.stage_cycles = &stages_;
     made.to_workers = rings_->from(number);
     made.from_workers = rings_->to(number);

@@ -151,6 +151,64 @@ TEST(DataplaneConfig, TakesATaggedAndAnUntaggedAttachmentOnOnePort) {
                              "f"));
 }
 
+TEST(DataplaneConfig, LeavesRoomForLcoresWhenToldOfMoreWorkers) {
+  const auto workers = [](const std::string& text) {
+    return parse_dataplane_config(changed(kFile, {.name = "", .from = "[1, 2]", .to = text, .message = ""}), "f")
+        .workers;
+  };
+  EXPECT_EQ(workers("[1, 2]").count, std::nullopt) << "one for each lcore";
+  EXPECT_EQ(workers("[1, 2]\n  count: 2").count, 2);
+  EXPECT_EQ(workers("[]\n  count: 64").count, 64);
+}
+
+struct Change {
+  const char* name;
+  const char* from;
+  const char* to;
+  std::vector<std::string> differences;
+};
+
+void PrintTo(const Change& change, std::ostream* out) {
+  *out << change.name;
+}
+
+class DataplaneChange : public testing::TestWithParam<Change> {};
+
+TEST_P(DataplaneChange, IsNamedUnlessItIsOfTheLcoresAlone) {
+  DataplaneConfig running = parse_dataplane_config(kFile, "f");
+  running.workers.count = 2;
+  const Change& change = GetParam();
+  const std::string text = changed(kFile, {.name = "", .from = change.from, .to = change.to, .message = ""});
+  EXPECT_EQ(differences_for_good(running, parse_dataplane_config(text, "f")), change.differences);
+}
+
+const Change kChanges[] = {
+    {"Nothing", "[1, 2]", "[1, 2]", {}},
+    {"Lcores", "[1, 2]", "[7]", {}},
+    {"LcoresUnsaid", "  lcores: [1, 2]\n", "", {}},
+    {"CountAsItIs", "[1, 2]", "[1]\n  count: 2", {}},
+    {"AnotherCount", "[1, 2]", "[1]\n  count: 3", {"workers.count (2, now 3)"}},
+    {"TheSameInOtherWords", "idle: spin", "idle: spin\n  idle_sleep: 50us", {}},
+    {"Idle", "idle: spin", "idle: sleep", {"workers.idle (spin, now sleep)"}},
+    {"Eal", "[--no-huge]", "[--no-pci]", {"eal[0] (--no-huge, now --no-pci)"}},
+    {"MoreEal", "[--no-huge]", "[--no-huge, --no-pci]", {"eal (1 items, now 2 items)"}},
+    {"Limit", "flows: 1000", "flows: 2000, flows_per_tenant: 500", {"limits.flows (1000, now 2000)"}},
+    {"LimitAndItsShare",
+     "flows: 1000",
+     "flows: 2000",
+     {"limits.flows (1000, now 2000)", "limits.flows_per_tenant (500, now 1000)"}},
+    {"OfAPort", "device: net_tap1", "device: net_tap7", {"ports[1].device (net_tap1, now net_tap7)"}},
+    {"NoRouter", "    router: 192.0.2.254\n", "", {"attachments[0].router (192.0.2.254, now nothing)"}},
+    {"Peer", "[192.0.2.0/24]", "[192.0.3.0/24]", {"attachments[0].peers[0] (192.0.2.0/24, now 192.0.3.0/24)"}},
+    {"WithLcores",
+     "lcores: [1, 2]\n",
+     "lcores: [2]\n  burst: 32\n  scheduling: ordinary\n",
+     {"workers.burst (64, now 32)"}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Files, DataplaneChange, testing::ValuesIn(kChanges),
+                         [](const auto& row) { return row.param.name; });
+
 class DataplaneRefusal : public testing::TestWithParam<Refusal> {};
 
 TEST_P(DataplaneRefusal, SaysLineAndFoundAndExpected) {
@@ -163,8 +221,8 @@ const Refusal kRows[] = {
      "1: found the unknown key \"nodes\"; expected one of node, eal, file_prefix, store, lambda_vpc, workers, ports, "
      "attachments, fragments, limits, timeouts"},
     {"UnknownKeyInAGroup", "idle: spin", "idel: spin",
-     "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, idle, idle_sleep, scheduling, burst, "
-     "home_buckets"},
+     "6: found the unknown key \"idel\" for \"workers\"; expected one of lcores, count, idle, idle_sleep, scheduling, "
+     "burst, home_buckets"},
     {"UnknownKeyInAList", "mtu: 1500", "mut: 1500",
      "8: found the unknown key \"mut\" for \"ports[0]\"; expected one of name, device, mtu, rx_descriptors, "
      "tx_descriptors, mac"},
@@ -235,8 +293,8 @@ const Refusal kRows[] = {
     {"SeveralAtOnce", "idle: spin\n", "idle: nap\n  burst: 0\n  bust: 3\n",
      "6: found \"nap\" for \"idle\"; expected sleep or spin\n"
      "7: found \"0\" for \"burst\"; expected an integer from 1 to 256\n"
-     "8: found the unknown key \"bust\" for \"workers\"; expected one of lcores, idle, idle_sleep, scheduling, burst, "
-     "home_buckets"},
+     "8: found the unknown key \"bust\" for \"workers\"; expected one of lcores, count, idle, idle_sleep, scheduling, "
+     "burst, home_buckets"},
 
     // Meaning.
     {"FilePrefixAmongEal", "[--no-huge]", "[--no-huge, --file-prefix=x]",
@@ -244,6 +302,13 @@ const Refusal kRows[] = {
     {"RealTimeWithoutSleep", "idle: spin\n", "idle: spin\n  scheduling: real_time\n",
      "7: found real_time with idle: spin; expected idle: sleep, as the kernel's own threads need the CPU, too"},
     {"LcoreTwice", "[1, 2]", "[1, 1]", "5: found lcore 1 again; expected each lcore once"},
+    {"MoreLcoresThanWorkers", "[1, 2]", "[1, 2, 3]\n  count: 2",
+     "5: found 3 lcores for workers.count 2; expected at most 2 of them, as each runs one worker or more"},
+    {"NoWorkers", "[1, 2]", "[1, 2]\n  count: 0", "6: found \"0\" for \"count\"; expected an integer from 1 to 64"},
+    {"TooManyWorkers", "[1, 2]", "[1, 2]\n  count: 65",
+     "6: found \"65\" for \"count\"; expected an integer from 1 to 64"},
+    {"WorkersInWords", "[1, 2]", "[1, 2]\n  count: two",
+     "6: found \"two\" for \"count\"; expected an integer from 1 to 64"},
     {"PortTwice", "name: p1", "name: p0",
      "9: found the port \"p0\" again; expected every name once\n"
      "20: found the unknown port \"p1\"; expected one of p0, p0"},

@@ -2,11 +2,14 @@
 // all at once. For the thread sanitizer above all; what it asserts is that nothing is lost.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
 
+#include "dataplane/process/idling.h"
+#include "dataplane/process/roster.h"
 #include "tests/unit/dataplane/worker_world.h"
 
 namespace hypernat::dataplane {
@@ -21,19 +24,24 @@ constexpr std::uint16_t kTxQueues = 2;
 constexpr std::uint16_t kFlows = 20;  // of each worker's queue
 constexpr int kRounds = 30;
 
+// A packet of each flow for a worker's own queue.
+void arrive_at(WorkerWorld& world, std::uint16_t number) {
+  for (std::uint16_t flow = 0; flow < kFlows; ++flow) {
+    const auto port = static_cast<std::uint16_t>(1000 + number * kFlows + flow);
+    world.arrive(
+        kHosts,
+        from_host() / (to_gateway() / (Ip{.src = "100.64.0.5", .dst = "10.0.1.53"} / Udp{.src = port, .dst = 53})),
+        number);
+  }
+}
+
 // What one thread does: fill its own queue, work, empty its own queue. Frames meet other threads on the workers' own
 // rings only, since the devices' are compiled without the sanitizer.
 std::size_t work(WorkerWorld& world, std::uint16_t number, const std::atomic<bool>& stop) {
   const Clock clock;
   std::size_t delivered = 0;
   for (int round = 0; !stop.load(std::memory_order_relaxed); ++round) {
-    for (std::uint16_t flow = 0; round < kRounds && flow < kFlows; ++flow) {
-      const auto port = static_cast<std::uint16_t>(1000 + number * kFlows + flow);
-      world.arrive(
-          kHosts,
-          from_host() / (to_gateway() / (Ip{.src = "100.64.0.5", .dst = "10.0.1.53"} / Udp{.src = port, .dst = 53})),
-          number);
-    }
+    if (round < kRounds) arrive_at(world, number);
     world.worker(number).step(world.now + clock.now());
     if (number < kTxQueues) delivered += world.sent_by(kTenants, number).size();
     std::this_thread::yield();
@@ -107,13 +115,41 @@ TEST(Threads, HandOverAndSwitchTablesUnderTraffic) {
   EXPECT_EQ(world.total().handed_over, world.total().taken_over);
 }
 
-TEST(Threads, RunStopsWhenToldTo) {
-  WorkerWorld world;
+// Two lcores hand all workers to and fro while packets go through them.
+TEST(Threads, WorkersChangeHandsUnderTraffic) {
+  WorkerWorld world({.workers = kWorkers, .rx_queues = kWorkers, .tx_queues = kTxQueues, .hand_over_ring = 4096});
+  world.know_neighbours();
+  const std::uint64_t wanted_packets = outbound(world) + std::uint64_t{kWorkers} * kFlows;
+  for (std::uint16_t number = 0; number < kWorkers; ++number) arrive_at(world, number);
+  Roster roster(kWorkers);
   const Clock clock;
-  std::thread thread([&] { world.worker(0).run(clock); });
-  EXPECT_TRUE(world.worker(0).mailbox().ask(Mailbox::Question::kAccount, 0, 5s));
-  world.orders().stop.store(true);
-  thread.join();
+  const auto run = [&](unsigned lcore) {
+    roster.run(
+        lcore, [&](std::uint16_t worker) { return world.worker(worker).step(world.now + clock.now()); },
+        Idling(std::chrono::microseconds(10)));
+  };
+  std::vector<std::future<void>> lcores;
+  for (const unsigned lcore : {1U, 2U}) {
+    ASSERT_TRUE(roster.keep(lcore));
+    lcores.push_back(std::async(std::launch::async, run, lcore));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  unsigned moves = 0;
+  while ((outbound(world) < wanted_packets || moves < 30) && std::chrono::steady_clock::now() < deadline) {
+    ++moves;
+    // Both have one at least, so that neither ends.
+    const std::array<unsigned, kWorkers> wanted{1 + moves % 2, 1 + (moves + 1) % 2, 1 + moves / 2 % 2};
+    roster.want(wanted);
+    for (std::uint16_t number = 0; number < kWorkers; ++number) {
+      ASSERT_TRUE(world.worker(number).mailbox().ask(Mailbox::Question::kAccount, 0, 5s));
+      EXPECT_EQ(world.worker(number).mailbox().answer().account.balance(), 0);
+    }
+  }
+  roster.stop();
+  for (auto& lcore : lcores) lcore.get();
+  world.run(clock.now());
+  EXPECT_EQ(outbound(world), wanted_packets);
+  EXPECT_EQ(world.total().handed_over, world.total().taken_over);
 }
 
 // A worker that does not run answers nothing, and the question does not hang.
