@@ -25,6 +25,7 @@ int show_worker_hosts(const Options& options);
 int show_flows(const Options& options);
 int show_drops(const Options& options);
 int show_tenants(const Options& options);
+int show_workers(const Options& options);
 int show_account(const Options& options);
 
 /// Which packets; an empty text matches every one.

@@ -1,4 +1,4 @@
-// What a data plane counts, as tables: flows, drops, tenants, the packet account.
+// What a data plane counts, as tables: flows, drops, tenants, workers, the packet account.
 #include <iostream>
 
 #include "config/json.h"
@@ -14,6 +14,10 @@ using nlohmann::json;
 
 constexpr const char* kAccountMembers[] = {"received", "taken_over", "originated", "sent",   "handed_over",
                                            "dropped",  "consumed",   "held",       "balance"};
+
+std::string lcore_text(const json& object, const char* name) {
+  return object.value(name, -1) < 0 ? "none" : member_text(object, name);
+}
 
 }  // namespace
 
@@ -65,6 +69,20 @@ int show_tenants(const Options& options) {
   return 0;
 }
 
+int show_workers(const Options& options) {
+  const auto workers = TelemetryClient(options.dataplane).ask_pages("/hypernat/workers");
+  if (options.output == Output::kJson) return print_json(workers);
+  TextTable table({"WORKER", "LCORE", "GOES TO", "LAST ROUND"});
+  for (const auto& worker : workers) {
+    const bool moves = worker.value("lcore", -1) != worker.value("wanted_lcore", -1);
+    table.add({member_text(worker, "worker"), lcore_text(worker, "lcore"),
+               moves ? lcore_text(worker, "wanted_lcore") : "-",
+               member_text(worker, "milliseconds_since_round") + " ms ago"});
+  }
+  std::cout << table.to_string();
+  return 0;
+}
+
 int show_account(const Options& options) {
   const TelemetryClient dataplane(options.dataplane);
   auto workers = json::array();
@@ -75,11 +93,11 @@ int show_account(const Options& options) {
     workers.push_back(std::move(account));
   }
   if (options.output == Output::kJson) return print_json(workers);
-  std::vector<std::string> headings{"WORKER"};
+  std::vector<std::string> headings{"WORKER", "LCORE"};
   headings.insert(headings.end(), std::begin(kAccountMembers), std::end(kAccountMembers));
   TextTable table(headings);
   for (const auto& account : workers) {
-    std::vector<std::string> cells{member_text(account, "worker")};
+    std::vector<std::string> cells{member_text(account, "worker"), lcore_text(account, "lcore")};
     for (const auto* name : kAccountMembers) cells.push_back(member_text(account, name));
     table.add(std::move(cells));
   }

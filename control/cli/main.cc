@@ -47,6 +47,7 @@ void add_views(CLI::App& app, CommandLine& line) {
   add_view(app, line, "flows", "Flows that the data plane translates at this moment", show_flows);
   add_view(app, line, "drops", "Packets the data plane dropped, by reason", show_drops);
   add_view(app, line, "tenants", "Limits of tenants, and what the data plane refused them for it", show_tenants);
+  add_view(app, line, "workers", "Which lcore runs each worker of the data plane", show_workers);
   add_view(app, line, "account", "The packet account of every worker; balance is 0 when it closes", show_account);
 }
 

@@ -22,6 +22,11 @@ const char* name_of(HashTrust trust) {
   return "";
 }
 
+// -1: on none, as a worker is while it moves.
+int lcore_number(unsigned lcore) {
+  return lcore == kNoLcore ? -1 : static_cast<int>(lcore);
+}
+
 // Entries of `all` that are in use, those of the page asked for.
 template <typename Entries, typename InUse, typename Add>
 void add_page(const char* parameter, Answer& answer, const Entries& all, InUse&& in_use, Add&& add) {
@@ -38,6 +43,21 @@ void add_page(const char* parameter, Answer& answer, const Entries& all, InUse&&
 
 }  // namespace
 
+// Without asking the workers, so that one that is stuck is seen, too.
+int Telemetry::workers(const char* parameter, Answer& answer) {
+  add_page(
+      parameter, answer, dataplane_.workers(), [](const auto&) { return true; },
+      [&](Answer& entry, std::size_t number) {
+        const Worker& worker = *dataplane_.workers()[number];
+        const Tick round = worker.last_round();
+        entry.add("worker", number)
+            .add_signed("lcore", lcore_number(dataplane_.crew().lcore_of(worker.number())))
+            .add_signed("wanted_lcore", lcore_number(dataplane_.crew().wanted_lcore_of(worker.number())))
+            .add("milliseconds_since_round", dataplane_.clock().now() - round);
+      });
+  return 0;
+}
+
 int Telemetry::account(const char* parameter, Answer& answer) {
   const std::size_t wanted = number_in(parameter, kAllWorkers);
   if (wanted != kAllWorkers && wanted >= dataplane_.workers().size()) return -ENOENT;
@@ -48,7 +68,11 @@ int Telemetry::account(const char* parameter, Answer& answer) {
     if (part == nullptr) return -ETIMEDOUT;
     sum += part->account;
   }
-  if (wanted == kAllWorkers) answer.add_numbers("workers", dataplane_.workers().size());
+  if (wanted == kAllWorkers) {
+    answer.add_numbers("workers", dataplane_.workers().size());
+  } else {
+    answer.add_signed("lcore", lcore_number(dataplane_.crew().lcore_of(static_cast<std::uint16_t>(wanted))));
+  }
   answer.add("received", sum.received)
       .add("taken_over", sum.taken_over)
       .add("originated", sum.originated)

@@ -33,6 +33,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"/hypernat/info", handle<&Telemetry::info>,
      "Node, table in use, workers, what is in use of what was allocated. No parameter"},
+    {"/hypernat/workers", handle<&Telemetry::workers>,
+     "Workers, the lcore that each is on, and when its last round was. Parameter: page"},
     {"/hypernat/account", handle<&Telemetry::account>,
      "Packet account; it closes when balance is 0. Parameter: worker"},
     {"/hypernat/drops", handle<&Telemetry::drops>, "Dropped packets by reason. Parameter: worker"},

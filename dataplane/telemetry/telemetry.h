@@ -28,6 +28,7 @@ class Telemetry {
 
   // Each answers one command; `parameter` is what follows its comma, or null. Returns 0, or a negative errno.
   int info(const char* parameter, Answer& answer);
+  int workers(const char* parameter, Answer& answer);
   int account(const char* parameter, Answer& answer);
   int drops(const char* parameter, Answer& answer);
   int ports(const char* parameter, Answer& answer);

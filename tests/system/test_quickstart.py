@@ -77,9 +77,9 @@ class Quickstart(unittest.TestCase):
         # Through a pipe: it must come to its end although something goes on running.
         output = self.finish(begin("--no-huge", "--keep", "--workers", "3"))
         self.check_story(output)
-        accounts = re.findall(r"(?m)^ +([0-2])((?: +\d+){9})$", output)
+        accounts = re.findall(r"(?m)^ +([0-2])((?: +\d+){10})$", output)
         self.assertEqual([worker for worker, _ in accounts], ["0", "1", "2"])
-        handed_over = sum(int(numbers.split()[4]) for _, numbers in accounts)
+        handed_over = sum(int(numbers.split()[5]) for _, numbers in accounts)
         self.assertGreater(handed_over, 0, "several workers, and no packet was handed over")
 
         environment = dict(re.findall(r"export (HYPERNAT_\w+)=(\S+)", output))
