@@ -61,7 +61,7 @@ void reload(Dataplane& dataplane, const std::string& config_file) {
   try {
     dataplane.reload(config::load_dataplane_config(config_file));
   } catch (const std::exception& error) {
-    spdlog::error("nothing of {} is taken, everything stays as it is: {}", config_file, error.what());
+    spdlog::error("configuration not taken, everything stays as it is: {}", error.what());
   }
 }
 

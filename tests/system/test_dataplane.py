@@ -61,6 +61,8 @@ class Telemetry:
 
 class DataplaneTestCase(support.FolderTestCase):
     workers = 1
+    eal_lcores = None  # beside the main one; one for each worker unless given
+    lcores = None  # that workers run on; all of these unless given
 
     @classmethod
     def setUpClass(cls):
@@ -78,15 +80,17 @@ class DataplaneTestCase(support.FolderTestCase):
 
     @classmethod
     def start(cls, ports, attachments, devices, memory=("--no-huge", "-m", "512")):
-        config = cls.folder / "dataplane.yaml"
-        config.write_text(textwrap.dedent(f"""\
+        eal_lcores = cls.eal_lcores or cls.workers
+        lcores = cls.lcores or list(range(1, eal_lcores + 1))
+        cls.config = cls.folder / "dataplane.yaml"
+        cls.config.write_text(textwrap.dedent(f"""\
             node: dp1
-            eal: ["--lcores={laboratory.lcores(cls.workers)}", --no-pci]
+            eal: ["--lcores={laboratory.lcores(eal_lcores)}", --no-pci]
             file_prefix: {cls.prefix}
             store: {{directory: {cls.store}, beat: 100ms}}
-            workers: {{lcores: {list(range(1, cls.workers + 1))}}}
+            workers: {{lcores: {lcores}, count: {cls.workers}}}
             """) + f"ports:\n{ports}\nattachments:\n{attachments}\n", encoding="utf-8")
-        words = [laboratory.binary(support.BUILD, "hypernat-dataplane"), "--config", config, "--", *memory,
+        words = [laboratory.binary(support.BUILD, "hypernat-dataplane"), "--config", cls.config, "--", *memory,
                  *[f"--vdev={device}" for device in devices]]
         cls.dataplane = Process("dataplane", words, cls.folder / "dataplane.log")
         cls.addClassCleanup(cls.stop_cleanly)
