@@ -36,19 +36,26 @@ class FlowHints {
     return nearest < flows_ ? nearest : kNone;
   }
 
-  /// Somebody's hint goes when the set is full.
-  void remember(std::uint32_t signature, std::uint32_t number) {
+  /// Of a flow that has just come by the signature. The set's oldest hint goes when it is full.
+  void add(std::uint32_t signature, std::uint32_t number) {
     Set& set = set_of(signature);
-    const std::uint32_t hint = tag_of(signature) | number;
-    if (place_of(set, hint) != kHints) return;
-    const std::size_t empty = place_of(set, kNone);
-    set.hints[empty != kHints ? empty : next_victim_++ % kHints] = hint;
+    const Set before = set;
+    std::copy_n(before.hints.begin(), kHints - 1, set.hints.begin() + 1);
+    set.hints[0] = tag_of(signature) | number;
+  }
+
+  /// Adds a hint that may be there already.
+  void remember(std::uint32_t signature, std::uint32_t number) {
+    const Set& set = set_of(signature);
+    if (place_of(set, tag_of(signature) | number) == kHints) add(signature, number);
   }
 
   void forget(std::uint32_t signature, std::uint32_t number) {
     Set& set = set_of(signature);
     const std::size_t place = place_of(set, tag_of(signature) | number);
-    if (place != kHints) set.hints[place] = kNone;
+    if (place == kHints) return;
+    std::copy(set.hints.begin() + place + 1, set.hints.end(), set.hints.begin() + place);
+    set.hints.back() = kNone;
   }
 
   /// Bytes of memory that the hints occupy.
@@ -58,7 +65,7 @@ class FlowHints {
   static constexpr std::size_t kHints = 8;
   static constexpr std::uint32_t kHintsOfSet = 5;  // on average, when there are as many flows as can be
   struct alignas(32) Set {
-    std::array<std::uint32_t, kHints> hints;
+    std::array<std::uint32_t, kHints> hints;  ///< newest first, then kNone
     Set() { hints.fill(kNone); }
   };
 
@@ -74,7 +81,6 @@ class FlowHints {
   FixedArray<Set> sets_;
   std::uint32_t flows_ = 0;
   unsigned number_bits_ = 0;
-  std::uint32_t next_victim_ = 0;
 };
 
 }  // namespace hypernat::dataplane

@@ -59,7 +59,10 @@ void Nat::State::propose_ports(Burst& burst) {
   }
   if (count < 2) return;  // alone, it is asked about when its turn comes
   ports->propose({wanted.data(), count});
-  for (std::size_t i = 0; i < count; ++i) burst.proposals[places[i]] = wanted[i].ends.local_port;
+  for (std::size_t i = 0; i < count; ++i) {
+    burst.proposals[places[i]] = wanted[i].ends.local_port;
+    hints.fetch(hash(inbound_key(wanted[i].subnet, wanted[i].ends)));
+  }
 }
 
 // The steps that claim something come last, and each undoes itself and those before it when a later one fails.
@@ -209,8 +212,8 @@ bool Nat::State::enter(Opening& opening, Tick now) {
     drop_packet(packet, Drop::flow_table_full);
     return false;
   }
-  hints.remember(packet.signature, opening.number);
-  hints.remember(inbound_signature, opening.number);
+  hints.add(packet.signature, opening.number);
+  hints.add(inbound_signature, opening.number);
   ports->opened(opening.inbound);
   arm(opening.number, now);
   interface_counters[flow.interface_slot].flows_opened.add();

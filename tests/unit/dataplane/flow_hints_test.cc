@@ -18,8 +18,8 @@ FlowHints hints_for(std::uint32_t flows) {
 TEST(FlowHints, name_the_flow_that_was_found_last) {
   FlowHints hints = hints_for(1000);
   EXPECT_EQ(hints.find(0x12345678), kNone);
-  hints.remember(0x12345678, 0);
-  hints.remember(0x9abcdef0, 999);
+  hints.add(0x12345678, 0);
+  hints.add(0x9abcdef0, 999);
   EXPECT_EQ(hints.find(0x12345678), 0U);
   EXPECT_EQ(hints.find(0x9abcdef0), 999U);
   hints.remember(0x12345678, 0);
@@ -44,12 +44,17 @@ TEST(FlowHints, are_of_the_flows_that_there_can_be) {
 TEST(FlowHints, make_room_for_new_ones) {
   FlowHints hints = hints_for(4);  // two sets: of the lower and of the upper half of all signatures
   for (std::uint32_t i = 0; i < 100; ++i) {
-    hints.remember(i, i % 4);
+    hints.add(i, i % 4);
     ASSERT_EQ(hints.find(i), i % 4) << i;
   }
-  std::uint32_t known = 0;
-  for (std::uint32_t i = 0; i < 100; ++i) known += hints.find(i) != kNone ? 1 : 0;
-  EXPECT_EQ(known, 8U);
+  for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(hints.find(i), i < 92 ? kNone : i % 4) << "the oldest go";
+  hints.forget(95, 95 % 4);
+  hints.add(7, 3);
+  for (const std::uint32_t i : {92U, 93U, 94U, 96U, 97U, 98U, 99U})
+    EXPECT_EQ(hints.find(i), i % 4) << "there was room for one";
+  hints.add(8, 0);
+  EXPECT_EQ(hints.find(92), kNone);
+  EXPECT_EQ(hints.find(93), 93U % 4);
 }
 
 // Every signature of every flow, when all flows are open: nearly all have their hints, and what they say otherwise is
@@ -61,7 +66,7 @@ TEST(FlowHints, are_right_but_for_a_few) {
   std::multimap<std::uint32_t, std::uint32_t> signatures;
   for (std::uint32_t flow = 0; flow < 2 * kFlows; ++flow)
     signatures.emplace(static_cast<std::uint32_t>(random()), flow % kFlows);
-  for (const auto& [signature, flow] : signatures) hints.remember(signature, flow);
+  for (const auto& [signature, flow] : signatures) hints.add(signature, flow);
   std::uint32_t right = 0;
   std::uint32_t wrong = 0;
   for (const auto& [signature, flow] : signatures) {
