@@ -1,4 +1,5 @@
-// From keys to flow numbers: the contract, kept by rte_hash in the product and by a plain map beside it in tests.
+// From keys to numbers: the contract, kept by rte_hash in the product and by a plain map beside it in tests. For what
+// has no place in a FlowTable, and for redirects.
 //
 // One owner thread, no locks. The caller computes the signature (see flow_hash.h), so that the hash is keyed by a
 // secret and a bulk lookup may prefetch before it compares. Which implementation a program has is decided by which

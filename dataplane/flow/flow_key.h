@@ -29,6 +29,10 @@ struct FlowEnds {
 
 inline constexpr std::uint8_t kInboundBit = 0x80;  // no translated protocol has a number above 127
 
+constexpr bool is_inbound(const FlowKey& key) {
+  return (key.number_protocol_local >> 32 & kInboundBit) != 0;
+}
+
 constexpr FlowKey make_flow_key(std::uint32_t number, std::uint8_t direction_protocol, const FlowEnds& ends) {
   return {
       .number_protocol_local =

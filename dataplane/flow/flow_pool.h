@@ -1,6 +1,6 @@
 // The flow entries of one worker: a fixed number, handed out and taken back.
 //
-// The exact limit of flows is here; the index beside it has room to spare. An entry's number is what the index holds.
+// The exact limit of flows is here; the table that finds them (flow_table.h) has room for as many.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,11 @@ class FlowPool {
   /// Asks for the part that packets touch.
   void fetch(std::uint32_t number) const { __builtin_prefetch(&flows_[number], 1, 3); }
 
+  void fetch_both(std::uint32_t number) const {
+    fetch(number);
+    __builtin_prefetch(&cold_[number], 1, 3);
+  }
+
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
   std::uint32_t in_use() const { return in_use_; }
 
@@ -56,10 +61,6 @@ class FlowPool {
     const std::uint32_t number = unused_++;
     if (unused_ < capacity()) fetch_both(unused_);
     return number;
-  }
-  void fetch_both(std::uint32_t number) const {
-    fetch(number);
-    __builtin_prefetch(&cold_[number], 1, 3);
   }
 
   FixedArray<Flow> flows_;

@@ -165,7 +165,7 @@ void Nat::State::fetch_interfaces(const Group& group) const {
   }
 }
 
-// What the index found, or was opened.
+// What was looked up, or opened.
 void Nat::State::rewrite(Burst& burst) {
   for (Packet* const packet : std::span(burst.packets).first(burst.size)) {
     if (packet->flow != kNone) flows.fetch(packet->flow);

@@ -43,7 +43,7 @@ void Nat::State::carry_error(Packet& packet) {
 const Flow* Nat::State::find_flow(Packet& packet) const {
   packet.key = key_of(packet);
   packet.signature = hash(packet.key);
-  const std::uint32_t number = index->lookup(packet.key, packet.signature);
+  const std::uint32_t number = table.lookup(packet.key, packet.signature);
   // What does not stand is about to be swept; it is not this packet that ends it.
   if (number == kNone || !stands(flows[number])) return nullptr;
   packet.flow = number;

@@ -42,11 +42,11 @@ Nat::State::State(const Options& given, const Home& its_home, Neighbours& its_ne
 
 bool Nat::State::allocate() {
   const std::string name_of_redirects = std::string(options.name) + "r";
-  index = FlowIndex::create({.name = options.name, .capacity = 2 * options.flows, .numa_node = options.numa_node});
-  if (!index || !hints.allocate(options.flows) || !flows.allocate(options.flows) || !wheel.allocate() ||
-      !interface_counters.allocate(options.interface_slots) || !tenant_counters.allocate(options.tenant_slots) ||
-      !allowances.allocate(options.tenant_slots) || !under_flow_limit.allocate(options.tenant_slots) ||
-      !packet_allowances.allocate(options.tenant_slots) || !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
+  if (!flows.allocate(options.flows) || !table.allocate({.name = options.name, .numa_node = options.numa_node}) ||
+      !wheel.allocate() || !interface_counters.allocate(options.interface_slots) ||
+      !tenant_counters.allocate(options.tenant_slots) || !allowances.allocate(options.tenant_slots) ||
+      !under_flow_limit.allocate(options.tenant_slots) || !packet_allowances.allocate(options.tenant_slots) ||
+      !bitmaps.allocate(std::max(1U, options.port_bitmaps)) ||
       !remote_use.allocate(options.flows, {interface_counters.data(), interface_counters.size()}) ||
       !redirects.allocate({.name = name_of_redirects.c_str(),
                            .capacity = options.redirects,
@@ -56,7 +56,7 @@ bool Nat::State::allocate() {
     return false;
   }
   ports.reset(new (std::nothrow) PortChoice({.home = home,
-                                             .index = *index,
+                                             .table = table,
                                              .use = remote_use,
                                              .bitmaps = bitmaps,
                                              .hash = hash,
@@ -160,7 +160,7 @@ FlowKey Nat::State::key_of(const Packet& packet) const {
 inline void Nat::State::set_key(Packet& packet) const {
   const FlowKey key = key_of(packet);
   const std::uint32_t signature = hash(key);
-  hints.fetch(signature);
+  table.fetch(signature);
   packet.key = key;
   packet.signature = signature;
 }
@@ -183,7 +183,7 @@ inline void Nat::State::set_key(Packet& packet) const {
     if (!judge_segment(*packet, burst.now)) continue;
     if (packet->signature == 0) set_key(*packet);  // none yet, or one that is made again
     any_passed_on |= packet->pass.kind != PassKind::kAtHome;
-    const std::uint32_t number = hints.find(packet->signature);
+    const std::uint32_t number = table.hint(packet->signature);
     if (number != kNone) flows.fetch(number);
     group.hints[size] = number;
     group.packets[size++] = packet;
@@ -192,7 +192,7 @@ inline void Nat::State::set_key(Packet& packet) const {
   burst.any_passed_on = any_passed_on;
 }
 
-void Nat::State::find_flows(Burst& burst) {
+void Nat::State::find_flows(Burst& burst) const {
   const std::size_t size = burst.size;
   std::array<const FlowKey*, kMaxBurst> keys;
   std::array<std::uint32_t, kMaxBurst> signatures;
@@ -201,12 +201,10 @@ void Nat::State::find_flows(Burst& burst) {
     keys[i] = &burst.packets[i]->key;
     signatures[i] = burst.packets[i]->signature;
   }
-  index->lookup_bulk({keys.data(), size}, {signatures.data(), size}, {numbers.data(), size});
+  table.lookup_bulk({keys.data(), size}, {signatures.data(), size}, {numbers.data(), size});
   for (std::size_t i = 0; i < size; ++i) {
     burst.packets[i]->flow = numbers[i];
-    if (numbers[i] == kNone) continue;
-    hints.remember(signatures[i], numbers[i]);
-    ++burst.found;
+    burst.found += numbers[i] != kNone ? 1 : 0;
   }
 }
 
@@ -231,7 +229,7 @@ void Nat::State::open_flows(Burst& burst) {
   for (std::size_t i = 0; i < burst.size; ++i) {
     Packet& packet = *burst.packets[i];
     const std::size_t bit = packet.signature % opened.size();
-    if (packet.flow == kNone && opened.test(bit)) packet.flow = index->lookup(packet.key, packet.signature);
+    if (packet.flow == kNone && opened.test(bit)) packet.flow = table.lookup(packet.key, packet.signature);
     if (packet.flow == kNone) {
       if (packet.side == Side::kOutside)
         refuse_inbound(packet);

@@ -1,6 +1,6 @@
 // Stateful NAT of one worker: packets and a time in, verdicts out.
 //
-// It owns the worker's flows outright: entries, index, timers, ports. It knows no device, no mbuf and no clock, so
+// It owns the worker's flows outright: entries, table, timers, ports. It knows no device, no mbuf and no clock, so
 // that every behaviour can be tested by bytes in and bytes out. Packets come parsed and at home; outbound ones that
 // have no flow open one when they may, inbound ones never do. Sources and destinations are judged here, at opening:
 // packets of an open flow have a tuple that was judged. NATs of several workers meet only in packets that they hand

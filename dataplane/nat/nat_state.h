@@ -8,9 +8,8 @@
 #include <optional>
 
 #include "dataplane/flow/flow_hash.h"
-#include "dataplane/flow/flow_hints.h"
-#include "dataplane/flow/flow_index.h"
 #include "dataplane/flow/flow_pool.h"
+#include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/memory.h"
 #include "dataplane/flow/timer_wheel.h"
 #include "dataplane/nat/allowance.h"
@@ -66,7 +65,7 @@ struct Nat::State {
   void set_key(Packet& packet) const;
   void take_in(Group& group, std::span<Packet* const> packets, Burst& burst);
   void forward_hinted(const Group& group, Burst& burst);
-  void find_flows(Burst& burst);
+  void find_flows(Burst& burst) const;
   void forget_stale_flows(Burst& burst);
   void open_flows(Burst& burst);
   void rewrite(Burst& burst);
@@ -174,7 +173,6 @@ struct Nat::State {
   /// Whether its mapping and interface are still there.
   bool stands(const Flow& flow) const;
   bool mapping_stands(std::uint32_t slot) const;
-  FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold) const;
   PortChoice::Wanted inbound_tuple_of(const Flow& flow, const FlowCold& cold) const;
 
   Options options;
@@ -183,9 +181,8 @@ struct Nat::State {
   TenantUsage& usage;
   std::uint16_t smallest_mtu;  ///< of all attachments: what is no larger fits everywhere
   FlowHash hash;
-  std::unique_ptr<FlowIndex> index;
-  FlowHints hints;
   FlowPool flows;
+  FlowTable table{flows};
   TimerWheel wheel;
   RemoteUse remote_use;
   PortBitmaps bitmaps;

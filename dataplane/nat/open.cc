@@ -44,7 +44,7 @@ PortChoice::Wanted Nat::State::wanted_port(const Packet& packet, std::uint32_t i
 }
 
 // A port for every packet that may be about to open a flow, all asked about at once: one after another, each opening
-// would wait for the index.
+// would wait for the table.
 void Nat::State::propose_ports(Burst& burst) {
   std::array<PortChoice::Wanted, kMaxBurst> wanted;
   std::array<std::size_t, kMaxBurst> places;
@@ -61,7 +61,7 @@ void Nat::State::propose_ports(Burst& burst) {
   ports->propose({wanted.data(), count});
   for (std::size_t i = 0; i < count; ++i) {
     burst.proposals[places[i]] = wanted[i].ends.local_port;
-    hints.fetch(hash(inbound_key(wanted[i].subnet, wanted[i].ends)));
+    table.fetch(hash(inbound_key(wanted[i].subnet, wanted[i].ends)));
   }
 }
 
@@ -202,18 +202,15 @@ bool Nat::State::enter(Opening& opening, Tick now) {
 
   const FlowKey inbound = inbound_key(opening.subnet.number, ends);
   const std::uint32_t inbound_signature = hash(inbound);
-  hints.fetch(inbound_signature);
-  if (!index->insert(packet.key, packet.signature, opening.number)) {
+  if (!table.insert(packet.key, packet.signature, opening.number)) {
     drop_packet(packet, Drop::flow_table_full);
     return false;
   }
-  if (!index->insert(inbound, inbound_signature, opening.number)) {
-    index->erase(packet.key, packet.signature);
+  if (!table.insert(inbound, inbound_signature, opening.number)) {
+    table.erase(packet.key, packet.signature, opening.number);
     drop_packet(packet, Drop::flow_table_full);
     return false;
   }
-  hints.add(packet.signature, opening.number);
-  hints.add(inbound_signature, opening.number);
   ports->opened(opening.inbound);
   arm(opening.number, now);
   interface_counters[flow.interface_slot].flows_opened.add();
@@ -258,14 +255,9 @@ void Nat::State::close(std::uint32_t number) {
 void Nat::State::free_flow(std::uint32_t number) {
   const Flow& flow = flows[number];
   const FlowCold& cold = flows.cold(number);
-  const FlowKey outbound = outbound_key_of(flow, cold);
   const PortChoice::Wanted tuple = inbound_tuple_of(flow, cold);
-  const FlowKey inbound = inbound_key(tuple.subnet, tuple.ends);
-  for (const FlowKey& key : {outbound, inbound}) {
-    const std::uint32_t signature = hash(key);
-    index->erase(key, signature);
-    hints.forget(signature, number);
-  }
+  for (const FlowKey& key : {outbound_key_of(flow, cold), inbound_key_of(flow, cold)})
+    table.erase(key, hash(key), number);
   ports->closed(tuple);
   if (!cold.ticket.is_none())
     reports.add(static_cast<std::uint16_t>(cold.home),
@@ -290,14 +282,6 @@ bool Nat::State::stands(const Flow& flow) const {
 
 bool Nat::State::mapping_stands(std::uint32_t slot) const {
   return slot < tables->mappings.size() && tables->mappings[slot].uid != 0;
-}
-
-FlowKey Nat::State::outbound_key_of(const Flow& flow, const FlowCold& cold) const {
-  return outbound_key(MappingNumber{cold.mapping_number}, {.protocol = flow.protocol,
-                                                           .local = flow.inside,
-                                                           .local_port = flow.inside_port,
-                                                           .remote = flow.remote,
-                                                           .remote_port = flow.remote_port});
 }
 
 PortChoice::Wanted Nat::State::inbound_tuple_of(const Flow& flow, const FlowCold& cold) const {

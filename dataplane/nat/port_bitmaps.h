@@ -1,7 +1,7 @@
 // Which ports are known to be taken, for the few (interface, protocol, remote endpoint) that are part-full.
 //
 // A bit stands for a position of PortSpace. Set: taken, as somebody found out or did himself. Clear: perhaps free, the
-// index knows. A bounded pool; the one not used for longest gives way, and what it knew is learned again.
+// table of flows knows. A bounded pool; the one not used for longest gives way, and what it knew is learned again.
 #pragma once
 
 #include <array>

@@ -26,8 +26,8 @@ struct PortChoice::Search {
 PortChoice::PortChoice(const Parts& parts) : parts_(parts), buckets_(parts.home.port_buckets_of(parts.worker)) {}
 
 void PortChoice::propose(std::span<Wanted> wanted) {
-  std::array<FlowKey, FlowIndex::kMaxBulk> keys;
-  std::array<std::uint32_t, FlowIndex::kMaxBulk> values;
+  std::array<FlowKey, FlowTable::kMaxBulk> keys;
+  std::array<std::uint32_t, FlowTable::kMaxBulk> values;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     FlowEnds& ends = wanted[i].ends;
     const PortSpace& space = parts_.home.reply_ports(ends.protocol);
@@ -38,7 +38,7 @@ void PortChoice::propose(std::span<Wanted> wanted) {
   }
   look_up({keys.data(), wanted.size()}, values);
   for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (values[i] != FlowIndex::kMissing) wanted[i].ends.local_port = L4Port{};
+    if (values[i] != kNone) wanted[i].ends.local_port = L4Port{};
 }
 
 PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
@@ -102,7 +102,7 @@ std::size_t PortChoice::holders(const Wanted& wanted, std::span<std::uint32_t> o
     }
     look_up_ports(wanted, positions, values);
     for (const std::uint32_t value : values)
-      if (value != FlowIndex::kMissing) out[found++] = value;
+      if (value != kNone) out[found++] = value;
   }
   return found;
 }
@@ -121,15 +121,15 @@ std::uint32_t PortChoice::base_of(const FlowEnds& ends) const {
   return parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}});
 }
 
-// Who has what the keys name; at most FlowIndex::kMaxBulk of them.
+// Who has what the keys name; at most FlowTable::kMaxBulk of them.
 void PortChoice::look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const {
-  std::array<const FlowKey*, FlowIndex::kMaxBulk> pointers;
-  std::array<std::uint32_t, FlowIndex::kMaxBulk> signatures;
+  std::array<const FlowKey*, FlowTable::kMaxBulk> pointers;
+  std::array<std::uint32_t, FlowTable::kMaxBulk> signatures;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     pointers[i] = &keys[i];
     signatures[i] = parts_.hash(keys[i]);
   }
-  parts_.index.lookup_bulk({pointers.data(), keys.size()}, {signatures.data(), keys.size()}, values.first(keys.size()));
+  parts_.table.lookup_bulk({pointers.data(), keys.size()}, {signatures.data(), keys.size()}, values.first(keys.size()));
 }
 
 // Who has these ports towards the remote; at most kAskedAtOnce of them.
@@ -153,7 +153,7 @@ bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, P
   search.questions -= std::min(search.questions, static_cast<std::uint32_t>(count));
   bool found = false;
   for (std::size_t i = 0; i < count; ++i) {
-    if (values[i] != FlowIndex::kMissing) {
+    if (values[i] != kNone) {
       if (bitmap != nullptr) bitmap->set(positions[i]);
     } else if (!found) {
       found = true;
@@ -185,7 +185,7 @@ bool PortChoice::try_proposed(Search& search) {
   if (wanted.ends.local_port == L4Port{}) return false;
   search.questions -= std::min(search.questions, 1U);
   const FlowKey key = inbound_key(wanted.subnet, wanted.ends);
-  return parts_.index.lookup(key, parts_.hash(key)) == FlowIndex::kMissing;
+  return parts_.table.lookup(key, parts_.hash(key)) == kNone;
 }
 
 bool PortChoice::try_random(Search& search) {

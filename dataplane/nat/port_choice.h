@@ -1,7 +1,7 @@
 // Which port of an interface a new flow gets: one that is free towards its remote endpoint, is hard to guess, and
 // brings the reply home to this worker.
 //
-// While few ports are taken, random ones are asked for in the index. Once that fails, a bitmap of the ports known to be
+// While few ports are taken, random ones are asked for in the table. Once that fails, a bitmap of the ports known to be
 // taken is kept for this remote, so that the very last port is found with few questions. The count of flows tells when
 // none is left; then it may be asked who has them. Questions per opening are bounded.
 #pragma once
@@ -11,7 +11,7 @@
 #include <span>
 
 #include "dataplane/flow/flow_hash.h"
-#include "dataplane/flow/flow_index.h"
+#include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/home.h"
 #include "dataplane/flow/secret_random.h"
 #include "dataplane/nat/port_bitmaps.h"
@@ -23,7 +23,7 @@ class PortChoice {
  public:
   struct Parts {
     const Home& home;
-    const FlowIndex& index;
+    const FlowTable& table;
     RemoteUse& use;
     PortBitmaps& bitmaps;
     FlowHash hash;
@@ -46,7 +46,7 @@ class PortChoice {
   /// ports, the others' are zero. What `choose` then looks at is in the cache; nothing is claimed.
   void propose(std::span<Wanted> wanted);
   /// Sets `wanted.ends.local_port` when it finds one; a port that is there already is tried first. `questions` are what
-  /// the opening may still ask of the index.
+  /// the opening may still ask of the table.
   Result choose(Wanted& wanted, std::uint32_t& questions);
   /// Numbers of flows that have this worker's ports towards that remote: so many as are met going on, a bounded way,
   /// from where the last call stopped, so that one after another meets all. `out` has room for kHolders.
@@ -55,7 +55,7 @@ class PortChoice {
   void opened(const Wanted& flow);
   void closed(const Wanted& flow);
 
-  /// Questions of the index that one opening may ask in all.
+  /// Questions of the table that one opening may ask in all.
   static constexpr std::uint32_t kMaxQuestions = 4096;
   static constexpr std::uint32_t kHolders = 256;
 

@@ -131,14 +131,13 @@ MUTANTS = [
     Mutant("a flow that is gone keeps its port", "nat/port_choice.cc",
            "    parts_.bitmaps[entry->bitmap].clear(parts_.home.reply_ports(flow.ends.protocol).position_of("
            "flow.ends.local_port));\n", ""),
-    Mutant("a flow that is gone is found by replies", "nat/open.cc", "  for (const FlowKey& key : {outbound, inbound}) {",
-           "  for (const FlowKey& key : {outbound}) {"),
+    Mutant("a flow that is gone is found by replies", "nat/open.cc", "{outbound_key_of(flow, cold), inbound_key_of(flow, cold)}", "{outbound_key_of(flow, cold)}"),
     # Ports
     Mutant("ports below 1024 are given away", "nat/port_choice.cc",
            "    if (space.port_at(position).host() >= kFirstInterfacePort) positions[drawn++] = position;",
            "    positions[drawn++] = position;"),
     Mutant("a port is given away twice", "nat/port_choice.cc",
-           "    if (values[i] != FlowIndex::kMissing) {", "    if (values[i] != FlowIndex::kMissing && i > 0) {"),
+           "    if (values[i] != kNone) {", "    if (values[i] != kNone && i > 0) {"),
     Mutant("an environment changes its interface", "nat/open.cc",
            "packet.src.host() * 0x9e3779b1U", "packet.dst.host() * 0x9e3779b1U"),
     Mutant("the ports of the last interface are not tried", "nat/open.cc",
