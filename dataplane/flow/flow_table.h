@@ -49,6 +49,10 @@ class FlowTable {
     return nearest < capacity_ ? nearest : kNone;
   }
 
+  /// True when no flow can have the signature. Of those that none has it is hardly ever false, and no flow is looked
+  /// at.
+  bool is_free(std::uint32_t signature) const { return hint(signature) == kNone && !set_of(signature).spilled(); }
+
   /// numbers[i] = that of the flow with *keys[i], or kNone. At most kMaxBulk keys; the three spans are of one length.
   void lookup_bulk(std::span<const FlowKey* const> keys, std::span<const std::uint32_t> signatures,
                    std::span<std::uint32_t> numbers) const;

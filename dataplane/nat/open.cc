@@ -59,10 +59,7 @@ void Nat::State::propose_ports(Burst& burst) {
   }
   if (count < 2) return;  // alone, it is asked about when its turn comes
   ports->propose({wanted.data(), count});
-  for (std::size_t i = 0; i < count; ++i) {
-    burst.proposals[places[i]] = wanted[i].ends.local_port;
-    table.fetch(hash(inbound_key(wanted[i].subnet, wanted[i].ends)));
-  }
+  for (std::size_t i = 0; i < count; ++i) burst.proposals[places[i]] = wanted[i].ends.local_port;
 }
 
 // The steps that claim something come last, and each undoes itself and those before it when a later one fails.

@@ -6,10 +6,16 @@
 namespace hypernat::dataplane {
 namespace {
 
+// Ports that are drawn for one packet of a burst, one after the other, before its turn comes.
+constexpr std::uint32_t kRoundsOfProposals = 4;
 // Random ports are asked about by two, so that a remote with few flows costs few misses; after so many pairs that were
 // all taken, the remote is part-full.
 constexpr std::uint32_t kTriesAtOnce = 2;
 constexpr std::uint32_t kPairsOfTries = 5;
+// A few random positions tell whether a bitmap knows most of them. If so, the first that it holds for free is; the
+// oftener it is not, the more are asked about at a time.
+constexpr std::uint32_t kDrawnFirst = 4;
+constexpr std::uint32_t kAskedFirst = 2;
 constexpr std::uint32_t kAskedAtOnce = 16;
 
 }  // namespace
@@ -26,19 +32,31 @@ struct PortChoice::Search {
 PortChoice::PortChoice(const Parts& parts) : parts_(parts), buckets_(parts.home.port_buckets_of(parts.worker)) {}
 
 void PortChoice::propose(std::span<Wanted> wanted) {
-  std::array<FlowKey, FlowTable::kMaxBulk> keys;
-  std::array<std::uint32_t, FlowTable::kMaxBulk> values;
+  std::array<std::uint32_t, FlowTable::kMaxBulk> signatures;
+  std::array<std::size_t, FlowTable::kMaxBulk> without;
+  std::size_t count = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    FlowEnds& ends = wanted[i].ends;
-    const PortSpace& space = parts_.home.reply_ports(ends.protocol);
-    std::uint32_t position = 0;
-    draw(space, base_of(ends), {&position, 1});
-    ends.local_port = space.port_at(position);
-    keys[i] = inbound_key(wanted[i].subnet, ends);
+    const RemoteEntry* const entry = parts_.use.find(wanted[i].remote());
+    if (entry == nullptr || !entry->has_bitmap()) without[count++] = i;
   }
-  look_up({keys.data(), wanted.size()}, values);
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (values[i] != kNone) wanted[i].ends.local_port = L4Port{};
+  for (std::uint32_t round = 0; round < kRoundsOfProposals && count > 0; ++round) {
+    for (const std::size_t i : std::span(without).first(count)) {
+      FlowEnds& ends = wanted[i].ends;
+      const PortSpace& space = parts_.home.reply_ports(ends.protocol);
+      std::uint32_t position = 0;
+      draw(space, base_of(ends), {&position, 1});
+      ends.local_port = space.port_at(position);
+      signatures[i] = signature_of(wanted[i]);
+      parts_.table.fetch(signatures[i]);
+    }
+    std::size_t left = 0;
+    for (const std::size_t i : std::span(without).first(count)) {
+      if (parts_.table.is_free(signatures[i])) continue;
+      wanted[i].ends.local_port = {};
+      without[left++] = i;
+    }
+    count = left;
+  }
 }
 
 PortChoice::Result PortChoice::choose(Wanted& wanted, std::uint32_t& questions) {
@@ -121,6 +139,10 @@ std::uint32_t PortChoice::base_of(const FlowEnds& ends) const {
   return parts_.home.hash({.src = ends.remote, .dst = ends.local, .src_port = ends.remote_port, .dst_port = L4Port{}});
 }
 
+std::uint32_t PortChoice::signature_of(const Wanted& flow) const {
+  return parts_.hash(inbound_key(flow.subnet, flow.ends));
+}
+
 // Who has what the keys name; at most FlowTable::kMaxBulk of them.
 void PortChoice::look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const {
   std::array<const FlowKey*, FlowTable::kMaxBulk> pointers;
@@ -181,28 +203,40 @@ void PortChoice::draw(const PortSpace& space, std::uint32_t base, std::span<std:
 
 // Another opening of the burst may have it by now.
 bool PortChoice::try_proposed(Search& search) {
-  const Wanted& wanted = search.wanted;
-  if (wanted.ends.local_port == L4Port{}) return false;
+  if (search.wanted.ends.local_port == L4Port{}) return false;
   search.questions -= std::min(search.questions, 1U);
-  const FlowKey key = inbound_key(wanted.subnet, wanted.ends);
-  return parts_.table.lookup(key, parts_.hash(key)) == kNone;
+  return parts_.table.is_free(signature_of(search.wanted));
 }
 
 bool PortChoice::try_random(Search& search) {
   std::array<std::uint32_t, kTriesAtOnce> positions;
+  std::array<std::uint32_t, kTriesAtOnce> signatures;
   draw(search.space, search.base, positions);
-  return ask(search, positions, nullptr);
+  search.questions -= std::min(search.questions, kTriesAtOnce);
+  L4Port& port = search.wanted.ends.local_port;
+  for (std::size_t i = 0; i < kTriesAtOnce; ++i) {
+    port = search.space.port_at(positions[i]);
+    signatures[i] = signature_of(search.wanted);
+    parts_.table.fetch(signatures[i]);
+  }
+  for (std::size_t i = 0; i < kTriesAtOnce; ++i) {
+    port = search.space.port_at(positions[i]);
+    if (parts_.table.is_free(signatures[i])) return true;
+  }
+  return false;
 }
 
 bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
   // While the bitmap knows little, random positions tell as much as any others; always taking the next free port
   // instead would make the taken ones grow together into runs.
-  for (std::uint32_t unknown = kAskedAtOnce; unknown >= kAskedAtOnce / 4;) {
+  std::uint32_t drawn = kDrawnFirst;
+  for (bool tells = true; tells; drawn = kAskedAtOnce) {
     std::array<std::uint32_t, kAskedAtOnce> positions;
-    draw(search.space, search.base, positions);
-    unknown = 0;
-    for (const std::uint32_t position : positions)
+    draw(search.space, search.base, {positions.data(), drawn});
+    std::uint32_t unknown = 0;
+    for (const std::uint32_t position : std::span(positions).first(drawn))
       if (!bitmap.test(position)) positions[unknown++] = position;
+    tells = 4 * unknown >= drawn;
     if (unknown > 0 && ask(search, {positions.data(), unknown}, &bitmap)) return true;
     search.gave_up = search.questions == 0;
     if (search.gave_up) return false;
@@ -228,6 +262,7 @@ bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t 
   const std::uint32_t start = first_word + parts_.random.below(end_word - first_word);
   std::array<std::uint32_t, kAskedAtOnce> positions;
   std::uint32_t count = 0;
+  std::uint32_t at_once = kAskedFirst;
   const auto search_words = [&](std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t word = bitmap.next_open_word(from, to); word < to; word = bitmap.next_open_word(word + 1, to)) {
       for (std::uint64_t open = ~bitmap.word(word); open != 0; open &= open - 1) {
@@ -238,9 +273,10 @@ bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t 
           continue;
         }
         positions[count++] = position;
-        if (count < kAskedAtOnce) continue;
-        if (ask(search, positions, &bitmap)) return true;
+        if (count < at_once) continue;
+        if (ask(search, {positions.data(), count}, &bitmap)) return true;
         count = 0;
+        at_once = std::min(2 * at_once, kAskedAtOnce);
         search.gave_up = search.questions == 0;
         if (search.gave_up) return false;
       }

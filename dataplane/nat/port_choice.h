@@ -42,7 +42,7 @@ class PortChoice {
   };
   enum class Result : std::uint8_t { kFound, kExhausted, kGaveUp };
 
-  /// Draws a port for each, at most kMaxBulk, and asks about all of them at once: those that are free become the local
+  /// Draws a port for each, at most kMaxBulk, some times over where it is taken: those that are free become the local
   /// ports, the others' are zero. What `choose` then looks at is in the cache; nothing is claimed.
   void propose(std::span<Wanted> wanted);
   /// Sets `wanted.ends.local_port` when it finds one; a port that is there already is tried first. `questions` are what
@@ -62,6 +62,7 @@ class PortChoice {
  private:
   struct Search;
   std::uint32_t base_of(const FlowEnds& ends) const;
+  std::uint32_t signature_of(const Wanted& flow) const;
   void look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const;
   void look_up_ports(const Wanted& wanted, std::span<const std::uint32_t> positions,
                      std::span<std::uint32_t> values) const;
