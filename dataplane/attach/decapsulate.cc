@@ -1,5 +1,6 @@
 #include "dataplane/attach/decapsulate.h"
 
+#include <algorithm>
 #include <array>
 
 #include "dataplane/attach/tunnel_header.h"
@@ -267,11 +268,11 @@ Parsed parse_vlan(Packet& packet, Carrier carrier, Bytes bytes, const Ingress& i
                           ingress);
 }
 
-bool is_vtep(const std::vector<Ipv4Address>& vteps, Ipv4Address address) {
-  for (const Ipv4Address vtep : vteps) {
-    if (vtep == address) return true;
-  }
-  return false;
+// Most subnets have one VTEP.
+HOT bool is_vtep(const Tables& tables, std::uint32_t subnet, Ipv4Address address) {
+  if (tables.first_vteps[subnet] == address && !address.is_zero()) return true;
+  const std::vector<Ipv4Address>& vteps = tables.subnets[subnet].vteps;
+  return std::find(vteps.begin(), vteps.end(), address) != vteps.end();
 }
 
 // What a tunnel carries to one of its segments, from a peer that may send there.
@@ -288,7 +289,7 @@ HOT Parsed parse_tunnel(Packet& packet, const Attachment& attachment, Ipv4Addres
   if (!attachment.may_be_peer(source) || (inside && carrier.peer == nullptr))
     return fail(packet, Drop::unknown_tunnel_peer);
   const std::uint32_t slot = find_segment(attachment, header.vni, *ingress.tables);
-  if (!inside && slot != kNone && !is_vtep(ingress.tables->subnets[slot].vteps, source)) {
+  if (!inside && slot != kNone && !is_vtep(*ingress.tables, slot, source)) {
     return fail(packet, Drop::unknown_tunnel_peer);
   }
   if (slot == kNone) return fail(packet, Drop::unknown_segment);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <vector>
 
 namespace hypernat::dataplane {
 
@@ -51,5 +52,32 @@ class FixedArray {
   std::unique_ptr<T[], Free> elements_;
   std::size_t size_ = 0;
 };
+
+/// For vectors that grow before packets look into them at random places: large ones lie like large FixedArrays.
+template <class T>
+class RandomAccessAllocator {
+ public:
+  using value_type = T;
+  RandomAccessAllocator() = default;
+  template <class Other>
+  explicit RandomAccessAllocator(const RandomAccessAllocator<Other>&) {}
+
+  T* allocate(std::size_t count) {
+    const std::size_t bytes = count * sizeof(T);
+    void* const memory = ::operator new(bytes, alignment_of(bytes));
+    if (bytes >= kLarge) madvise(memory, bytes, MADV_HUGEPAGE);
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t count) { ::operator delete(memory, alignment_of(count * sizeof(T))); }
+  bool operator==(const RandomAccessAllocator&) const = default;
+
+ private:
+  static constexpr std::size_t kLarge = std::size_t{1} << 20;
+  static std::align_val_t alignment_of(std::size_t bytes) {
+    return std::align_val_t{bytes >= kLarge ? 2 * kLarge : 64};
+  }
+};
+template <class T>
+using RandomAccessVector = std::vector<T, RandomAccessAllocator<T>>;
 
 }  // namespace hypernat::dataplane

@@ -7,9 +7,9 @@
 
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "config/types.h"
+#include "dataplane/flow/memory.h"
 
 namespace hypernat::dataplane {
 
@@ -57,7 +57,7 @@ class InterfaceMap {
   std::size_t home_of(std::uint64_t key) const { return key * 0x9e3779b97f4a7c15 >> shift_; }
   std::size_t after(std::size_t place) const { return place + 1 == entries_.size() ? 0 : place + 1; }
 
-  std::vector<Entry> entries_ = std::vector<Entry>(2);
+  RandomAccessVector<Entry> entries_ = RandomAccessVector<Entry>(2);
   unsigned shift_ = 63;
 };
 

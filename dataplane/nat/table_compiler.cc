@@ -134,8 +134,8 @@ FlowTimeouts to_ticks(const config::TenantTimeouts& timeouts) {
           .icmp = ticks(timeouts.icmp)};
 }
 
-template <class Entry>
-Entry& entry_at(std::vector<Entry>& entries, std::uint32_t slot) {
+template <class Entries>
+auto& entry_at(Entries& entries, std::uint32_t slot) {
   if (entries.size() <= slot) entries.resize(slot + 1);
   return entries[slot];
 }
@@ -229,6 +229,7 @@ void TableCompiler::State::fill_subnets(Tables& tables, const config::Table& tab
         .id = subnet.id,
     };
     entry_at(tables.subnet_numbers, slot) = subnet.number;
+    entry_at(tables.first_vteps, slot) = subnet.vteps.empty() ? Ipv4Address{} : subnet.vteps.front();
     tables.subnet_by_number.set(to_number(subnet.number), slot);
     if (tables.subnet_by_segment.size() <= attachment) tables.subnet_by_segment.resize(attachment + std::size_t{1});
     tables.subnet_by_segment[attachment].set(subnet.segment.id, slot);

@@ -14,6 +14,7 @@
 #include "config/table.h"
 #include "config/types.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/memory.h"
 #include "dataplane/nat/interface_map.h"
 
 namespace hypernat::dataplane {
@@ -110,10 +111,11 @@ struct Tables {
   InterfaceMap interface_by_address;
 
   /// By slot, dense, what every packet needs: numbers for its key, and what it leaves with.
-  std::vector<MappingNumber> mapping_numbers;
-  std::vector<SubnetNumber> subnet_numbers;
-  std::vector<std::uint32_t> mapping_tenants;  ///< slots
-  std::vector<InterfaceEgress> interface_egress;
+  RandomAccessVector<MappingNumber> mapping_numbers;
+  RandomAccessVector<SubnetNumber> subnet_numbers;
+  RandomAccessVector<Ipv4Address> first_vteps;        ///< of subnets; zero: none
+  RandomAccessVector<std::uint32_t> mapping_tenants;  ///< slots
+  RandomAccessVector<InterfaceEgress> interface_egress;
 
   /// Slots that got a new object in this generation; counters of the old one are forgotten.
   std::vector<std::uint32_t> new_tenants;

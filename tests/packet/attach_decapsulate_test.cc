@@ -64,6 +64,12 @@ TEST_P(Accepts, AFrameOfItsAttachment) {
   EXPECT_EQ(Bytes(packet.frame, packet.frame + packet.length), row.frame) << "the frame must stay as it came";
 }
 
+craft::Vxlan from_other_vtep() {
+  craft::Vxlan vxlan = from_vtep();
+  vxlan.from = "198.51.100.12";
+  return vxlan;
+}
+
 Bytes padded(Bytes frame) {
   frame.resize(frame.size() + 14, 0xee);
   return frame;
@@ -76,6 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"vxlan_outside", kTenants, from_vtep() / (to_interface(1) / kAnswer), Side::kOutside, 1, "198.51.100.11"},
         Good{"vxlan_padded", kTenants, padded(from_vtep(5002) / (to_interface(2) / kAnswer)), Side::kOutside, 2,
              "198.51.100.11"},
+        Good{"vxlan_from_the_other_vtep", kTenants, from_other_vtep() / (to_interface(1) / kAnswer), Side::kOutside, 1,
+             "198.51.100.12"},
         Good{"geneve_inside", kPods, from_pod() / (to_gateway() / kQuery), Side::kInside, 1, "192.0.2.11"},
         Good{"geneve_outside", kCloud, from_cloud() / (to_interface(5) / kAnswer), Side::kOutside, 5, "198.51.101.11"},
         Good{"geneve_padded", kCloud, padded(from_cloud() / (to_interface(5) / kAnswer)), Side::kOutside, 5,
@@ -314,6 +322,18 @@ TEST(Decapsulate, PeersOutsideTheConfiguredPrefixesAreStrangers) {
   world.attachments = Attachments(world.config, port_macs());
   const auto received = world.receive(kHosts, from_host() / (to_gateway() / kQuery));
   EXPECT_EQ(name_of(received.packet.drop), "unknown_tunnel_peer");
+}
+
+TEST(Decapsulate, SubnetsWithoutVtepsHearNobody) {
+  config::Table table = every_segment();
+  table.subnets[0].vteps.clear();
+  const AttachWorld world(every_attachment(), table);
+  for (const char* const from : {"198.51.100.11", "0.0.0.0"}) {
+    const craft::Vxlan vxlan = tunnel([&](auto& made) { made.from = from; }, from_vtep());
+    const auto received = world.receive(kTenants, vxlan / (to_interface(1) / kAnswer));
+    EXPECT_EQ(received.parsed, Parsed::kDropped);
+    EXPECT_EQ(name_of(received.packet.drop), "unknown_tunnel_peer") << from;
+  }
 }
 
 // Every length that is too short is refused, and no byte beyond the buffer is read (the sanitizer watches).

@@ -93,13 +93,13 @@ class Programs(test_dataplane.DataplaneTestCase):
                 self.assertGreater(end["sum_received"]["bytes"], 1 << 20)
             with self.subTest(f"UDP {way}"):
                 received = self.iperf("--udp", "--bitrate", "4M", "--length", 1250, *reverse)["sum_received"]
-                self.assertGreater(received["packets"], 200 * SECONDS)
+                self.assertGreater(received["packets"], 40 * SECONDS)
                 self.assertLess(received["lost_percent"], 2)
 
         for way, reverse in (("out", []), ("in", ["--reverse"])):
             with self.subTest(f"UDP in fragments {way}"):
                 received = self.iperf("--udp", "--bitrate", "8M", "--length", 8000, *reverse)["sum_received"]
-                self.assertGreater(received["packets"], 60 * SECONDS)
+                self.assertGreater(received["packets"], 10 * SECONDS)
                 self.assertLess(received["lost_percent"], 2)
 
     def test_wrk_holds_a_thousand_connections_without_an_error(self):
