@@ -14,6 +14,14 @@ constexpr std::uint32_t index_capacity(std::uint32_t keys) {
 
 }  // namespace
 
+FlowEnds inbound_ends_of(const Flow& flow) {
+  return {.protocol = flow.protocol,
+          .local = flow.interface,
+          .local_port = flow.interface_port,
+          .remote = flow.remote,
+          .remote_port = flow.remote_port};
+}
+
 FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold) {
   return outbound_key(MappingNumber{cold.mapping_number}, {.protocol = flow.protocol,
                                                            .local = flow.inside,
@@ -23,11 +31,7 @@ FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold) {
 }
 
 FlowKey inbound_key_of(const Flow& flow, const FlowCold& cold) {
-  return inbound_key(SubnetNumber{cold.subnet_number}, {.protocol = flow.protocol,
-                                                        .local = flow.interface,
-                                                        .local_port = flow.interface_port,
-                                                        .remote = flow.remote,
-                                                        .remote_port = flow.remote_port});
+  return inbound_key(SubnetNumber{cold.subnet_number}, inbound_ends_of(flow));
 }
 
 bool FlowTable::allocate(const Options& options) {

@@ -19,6 +19,8 @@
 
 namespace hypernat::dataplane {
 
+/// What those outside see of a flow: `local` is the interface's end.
+FlowEnds inbound_ends_of(const Flow& flow);
 /// By which a flow's packets from inside are found, and those from outside.
 FlowKey outbound_key_of(const Flow& flow, const FlowCold& cold);
 FlowKey inbound_key_of(const Flow& flow, const FlowCold& cold);

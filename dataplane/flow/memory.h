@@ -16,6 +16,17 @@
 
 namespace hypernat::dataplane {
 
+inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+/// Where memory begins that is accessed at random: at a huge page when it fills one, else at a cache line.
+constexpr std::size_t alignment_for_random_access(std::size_t bytes) {
+  return bytes >= kHugePage ? kHugePage : 64;
+}
+/// Asks for huge pages when `bytes` fill one: advice, as small pages work too.
+inline void prefer_huge_pages(void* memory, std::size_t bytes) {
+  if (bytes >= kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);
+}
+
 template <class T>
 class FixedArray {
  public:
@@ -23,13 +34,12 @@ class FixedArray {
 
   /// Value-initialised elements. False when the memory can not be had. Once only.
   bool allocate(std::size_t count) {
-    constexpr std::size_t kHugePage = std::size_t{2} << 20;
     std::size_t bytes = count * sizeof(T);
-    const std::size_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
+    const std::size_t alignment = alignment_for_random_access(bytes);
     bytes = (bytes + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, bytes);
     if (memory == nullptr) return false;
-    if (alignment == kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);  // advice: small pages work too
+    prefer_huge_pages(memory, bytes);
     elements_.reset(static_cast<T*>(memory));
     for (std::size_t i = 0; i < count; ++i) new (memory_at(i)) T();
     size_ = count;
@@ -43,7 +53,6 @@ class FixedArray {
   std::size_t size() const { return size_; }
 
  private:
-  static constexpr std::size_t kCacheLine = 64;
   struct Free {
     void operator()(T* memory) const { std::free(memory); }
   };
@@ -65,16 +74,15 @@ class RandomAccessAllocator {
   T* allocate(std::size_t count) {
     const std::size_t bytes = count * sizeof(T);
     void* const memory = ::operator new(bytes, alignment_of(bytes));
-    if (bytes >= kLarge) madvise(memory, bytes, MADV_HUGEPAGE);
+    prefer_huge_pages(memory, bytes);
     return static_cast<T*>(memory);
   }
   void deallocate(T* memory, std::size_t count) { ::operator delete(memory, alignment_of(count * sizeof(T))); }
   bool operator==(const RandomAccessAllocator&) const = default;
 
  private:
-  static constexpr std::size_t kLarge = std::size_t{1} << 20;
   static std::align_val_t alignment_of(std::size_t bytes) {
-    return std::align_val_t{bytes >= kLarge ? 2 * kLarge : 64};
+    return std::align_val_t{alignment_for_random_access(bytes)};
   }
 };
 template <class T>

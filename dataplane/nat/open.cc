@@ -282,13 +282,8 @@ bool Nat::State::mapping_stands(std::uint32_t slot) const {
 }
 
 PortChoice::Wanted Nat::State::inbound_tuple_of(const Flow& flow, const FlowCold& cold) const {
-  return {.interface_slot = flow.interface_slot,
-          .subnet = SubnetNumber{cold.subnet_number},
-          .ends = {.protocol = flow.protocol,
-                   .local = flow.interface,
-                   .local_port = flow.interface_port,
-                   .remote = flow.remote,
-                   .remote_port = flow.remote_port}};
+  return {
+      .interface_slot = flow.interface_slot, .subnet = SubnetNumber{cold.subnet_number}, .ends = inbound_ends_of(flow)};
 }
 
 }  // namespace hypernat::dataplane

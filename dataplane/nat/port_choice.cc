@@ -143,32 +143,26 @@ std::uint32_t PortChoice::signature_of(const Wanted& flow) const {
   return parts_.hash(inbound_key(flow.subnet, flow.ends));
 }
 
-// Who has what the keys name; at most FlowTable::kMaxBulk of them.
-void PortChoice::look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const {
-  std::array<const FlowKey*, FlowTable::kMaxBulk> pointers;
-  std::array<std::uint32_t, FlowTable::kMaxBulk> signatures;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    pointers[i] = &keys[i];
-    signatures[i] = parts_.hash(keys[i]);
-  }
-  parts_.table.lookup_bulk({pointers.data(), keys.size()}, {signatures.data(), keys.size()}, values.first(keys.size()));
-}
-
 // Who has these ports towards the remote; at most kAskedAtOnce of them.
 void PortChoice::look_up_ports(const Wanted& wanted, std::span<const std::uint32_t> positions,
                                std::span<std::uint32_t> values) const {
   std::array<FlowKey, kAskedAtOnce> keys;
+  std::array<const FlowKey*, kAskedAtOnce> pointers;
+  std::array<std::uint32_t, kAskedAtOnce> signatures;
   const PortSpace& space = parts_.home.reply_ports(wanted.ends.protocol);
+  const std::size_t count = positions.size();
   FlowEnds ends = wanted.ends;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     ends.local_port = space.port_at(positions[i]);
     keys[i] = inbound_key(wanted.subnet, ends);
+    pointers[i] = &keys[i];
+    signatures[i] = parts_.hash(keys[i]);
   }
-  look_up({keys.data(), positions.size()}, values);
+  parts_.table.lookup_bulk({pointers.data(), count}, {signatures.data(), count}, values.first(count));
 }
 
 // True when one of the ports is free: it is then the wanted one.
-bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap) {
+bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap& bitmap) {
   std::array<std::uint32_t, kAskedAtOnce> values;
   const std::size_t count = positions.size();
   look_up_ports(search.wanted, positions, values);
@@ -176,7 +170,7 @@ bool PortChoice::ask(Search& search, std::span<const std::uint32_t> positions, P
   bool found = false;
   for (std::size_t i = 0; i < count; ++i) {
     if (values[i] != kNone) {
-      if (bitmap != nullptr) bitmap->set(positions[i]);
+      bitmap.set(positions[i]);
     } else if (!found) {
       found = true;
       search.wanted.ends.local_port = search.space.port_at(positions[i]);
@@ -237,7 +231,7 @@ bool PortChoice::search_bitmap(Search& search, PortBitmap& bitmap) {
     for (const std::uint32_t position : std::span(positions).first(drawn))
       if (!bitmap.test(position)) positions[unknown++] = position;
     tells = 4 * unknown >= drawn;
-    if (unknown > 0 && ask(search, {positions.data(), unknown}, &bitmap)) return true;
+    if (unknown > 0 && ask(search, {positions.data(), unknown}, bitmap)) return true;
     search.gave_up = search.questions == 0;
     if (search.gave_up) return false;
   }
@@ -274,7 +268,7 @@ bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t 
         }
         positions[count++] = position;
         if (count < at_once) continue;
-        if (ask(search, {positions.data(), count}, &bitmap)) return true;
+        if (ask(search, {positions.data(), count}, bitmap)) return true;
         count = 0;
         at_once = std::min(2 * at_once, kAskedAtOnce);
         search.gave_up = search.questions == 0;
@@ -285,7 +279,7 @@ bool PortChoice::search_class(Search& search, PortBitmap& bitmap, std::uint32_t 
   };
   if (search_words(start, end_word) || (!search.gave_up && search_words(first_word, start))) return true;
   if (search.gave_up || count == 0) return false;
-  return ask(search, {positions.data(), count}, &bitmap);
+  return ask(search, {positions.data(), count}, bitmap);
 }
 
 PortBitmap& PortChoice::bitmap_for(RemoteEntry& entry) {

@@ -63,10 +63,9 @@ class PortChoice {
   struct Search;
   std::uint32_t base_of(const FlowEnds& ends) const;
   std::uint32_t signature_of(const Wanted& flow) const;
-  void look_up(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const;
   void look_up_ports(const Wanted& wanted, std::span<const std::uint32_t> positions,
                      std::span<std::uint32_t> values) const;
-  bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap* bitmap);
+  bool ask(Search& search, std::span<const std::uint32_t> positions, PortBitmap& bitmap);
   void draw(const PortSpace& space, std::uint32_t base, std::span<std::uint32_t> positions);
   bool try_proposed(Search& search);
   bool try_random(Search& search);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/flow/flow_table.h"
+
 namespace hypernat::dataplane {
 namespace {
 
@@ -33,11 +35,7 @@ Packet out_of(const Flow& flow) {
   packet.interface = kNone;
   packet.src = flow.inside;
   packet.dst = flow.remote;
-  packet.key = outbound_key(MappingNumber{1}, {.protocol = flow.protocol,
-                                               .local = flow.inside,
-                                               .local_port = flow.inside_port,
-                                               .remote = flow.remote,
-                                               .remote_port = flow.remote_port});
+  packet.key = outbound_key_of(flow, FlowCold{});
   return packet;
 }
 
@@ -50,11 +48,7 @@ Packet into(const Flow& flow) {
   packet.interface = flow.interface_slot;
   packet.src = flow.remote;
   packet.dst = flow.interface;
-  packet.key = inbound_key(SubnetNumber{1}, {.protocol = flow.protocol,
-                                             .local = flow.interface,
-                                             .local_port = flow.interface_port,
-                                             .remote = flow.remote,
-                                             .remote_port = flow.remote_port});
+  packet.key = inbound_key_of(flow, FlowCold{});
   return packet;
 }
 
